@@ -1,0 +1,26 @@
+"""Level set networks: segmentation networks whose forward pass solves the level set equation."""
+
+import importlib
+
+_HOMES = {
+    "AnySize": "lsn_tf.models",
+    "LevelSetEvolution": "lsn_tf.layers",
+    "LevelSetLoss": "lsn_tf.metrics",
+    "LevelSetNetwork": "lsn_tf.models",
+    "LevelSetStep": "lsn_tf.layers",
+    "STENCILS": "lsn_tf.numerics.stencils",
+    "StencilConv": "lsn_tf.layers",
+    "UNet": "lsn_tf.models",
+    "build_model": "lsn_tf.models",
+    "dice": "lsn_tf.metrics",
+    "signed_distance": "lsn_tf.numerics.level_sets",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    """Imports a public name when it is first used, so that `import lsn_tf.numerics` needs no Keras."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

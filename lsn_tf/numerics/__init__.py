@@ -1,0 +1,1 @@
+"""The mathematics without a network: stencils, their consistency, level set functions, exact solutions."""
