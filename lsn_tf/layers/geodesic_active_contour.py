@@ -1,0 +1,62 @@
+"""The classical coefficients of the level set equation: the geodesic active contour."""
+
+import keras
+
+from lsn_tf.layers.stencil_conv import StencilConv
+
+
+@keras.saving.register_keras_serializable("lsn_tf")
+class GeodesicActiveContour(keras.layers.Layer):
+    """V = c g, a = -beta grad g, epsilon = alpha g h: expand in flat regions, halt on edges, stay smooth.
+
+    alpha, beta and c are its three scalars, whose initial values are the arguments.
+
+    Args:
+        balloon: c, mm/s; positive expands.
+        attraction: beta, the pull towards edges, mm**2/s, not negative.
+        smoothing: alpha, the weight of curvature per pixel size h, mm/s, not negative.
+        trainable: whether the three scalars are learned.
+
+    Call arguments:
+        edge_indicator: g, (batch, height, width, 1).
+        spacing: (batch, 2), pixel size (dy, dx), mm.
+
+    Returns:
+        The fields of a `LevelSetStep`: a dict of "speed", "velocity" and "curvature_weight".
+
+    Reference: Caselles, Kimmel & Sapiro (1997), doi:10.1023/A:1007979827043.
+    """
+
+    def __init__(self, balloon: float = 1.0, attraction: float = 1.0, smoothing: float = 0.125, **kwargs):
+        super().__init__(**kwargs)
+        if min(attraction, smoothing) < 0:
+            raise ValueError(
+                "attraction and smoothing must not be negative. "
+                f"Received attraction={attraction}, smoothing={smoothing}."
+            )
+        self.balloon, self.attraction, self.smoothing = balloon, attraction, smoothing
+        self.gradient = StencilConv(("central_y", "central_x"), dtype=self.dtype_policy, name="gradient")
+
+    def build(self, edge_indicator_shape, spacing_shape=None):
+        self.gradient.build(edge_indicator_shape)
+        self.c = self._scalar("balloon", self.balloon)
+        self.beta = self._scalar("attraction", self.attraction, keras.constraints.NonNeg())
+        self.alpha = self._scalar("smoothing", self.smoothing, keras.constraints.NonNeg())
+        self.built = True
+
+    def _scalar(self, name, value, constraint=None):
+        initializer = keras.initializers.Constant(value)
+        return self.add_weight(name=name, shape=(), initializer=initializer, constraint=constraint)
+
+    def call(self, edge_indicator, spacing):
+        g_y, g_x = self.gradient(edge_indicator, spacing)
+        pixel = keras.ops.sqrt(spacing[:, 0] * spacing[:, 1])[:, None, None, None]
+        return {
+            "speed": self.c * edge_indicator,
+            "velocity": -self.beta * keras.ops.concatenate([g_y, g_x], axis=-1),
+            "curvature_weight": self.alpha * pixel * edge_indicator,
+        }
+
+    def get_config(self):
+        config = {"balloon": self.balloon, "attraction": self.attraction, "smoothing": self.smoothing}
+        return {**super().get_config(), **config}

@@ -1,0 +1,83 @@
+"""The loop in time: forward Euler steps with a time step from the CFL condition."""
+
+import keras
+from keras import ops
+
+from lsn_tf.layers.level_set_step import LevelSetStep, cfl_time_step
+
+
+@keras.saving.register_keras_serializable("lsn_tf")
+class LevelSetEvolution(keras.layers.Layer):
+    """phi(0) -> phi(T) of the level set equation by forward Euler steps.
+
+    The time step is taken per image from the CFL condition, for whatever fields come.
+
+    Args:
+        steps: number of steps.
+        cfl: CFL number, in (0, 1).
+        time_step: the longest time step, in seconds per mm of pixel size: no front is carried further than
+            `time_step` pixels a step where |V| <= 1 mm/s. The CFL condition may shorten it, per image.
+        tied: whether all steps share their stencils and fields (a true Euler iteration) or have one set each.
+        scheme: see `LevelSetStep`.
+        learning: see `LevelSetStep`.
+
+    Call arguments:
+        phi: (batch, height, width, 1), mm.
+        fields: see `LevelSetStep`; if not tied, `steps` times as many channels, those of the first step first.
+        spacing: (batch, 2), pixel size (dy, dx), mm.
+
+    Returns:
+        phi after the steps, (batch, height, width, 1), mm.
+
+    Raises:
+        ValueError: if steps < 1 or cfl is not in (0, 1).
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        cfl: float = 0.9,
+        time_step: float = 0.5,
+        tied: bool = True,
+        scheme: str = "godunov",
+        learning: str = "frozen",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1. Received steps={steps}.")
+        if not 0 < cfl < 1:
+            raise ValueError(f"cfl must be in (0, 1), the range in which the scheme is stable. Received cfl={cfl}.")
+        self.steps, self.cfl, self.time_step, self.tied = steps, cfl, time_step, tied
+        self.scheme, self.learning = scheme, learning
+        self.euler_steps = [
+            LevelSetStep(scheme, learning, dtype=self.dtype_policy, name=f"step_{n}")
+            for n in range(1 if tied else steps)
+        ]
+
+    def build(self, phi_shape, *_, **__):
+        for step in self.euler_steps:
+            step.build(phi_shape)
+        self.built = True
+
+    def call(self, phi, fields, spacing):
+        if self.tied:
+            return self._advance(self.euler_steps[0], phi, fields, spacing, self.steps)
+        for n, step in enumerate(self.euler_steps):
+            own = {name: ops.split(field, self.steps, axis=-1)[n] for name, field in fields.items()}
+            phi = self._advance(step, phi, own, spacing, 1)
+        return phi
+
+    def _advance(self, step, phi, fields, spacing, count):
+        longest = self.time_step * ops.min(spacing, axis=1)[:, None, None, None]
+        time_step = cfl_time_step(ops.stop_gradient(step.courant_rate(fields, spacing)), self.cfl, longest)
+        for _ in range(count):
+            phi = step(phi, fields, spacing, time_step)
+        return phi
+
+    def compute_output_shape(self, phi_shape, *_, **__):
+        return phi_shape  # said, so that building a model does not trace every step
+
+    def get_config(self):
+        config = {"steps": self.steps, "cfl": self.cfl, "time_step": self.time_step, "tied": self.tied}
+        return {**super().get_config(), **config, "scheme": self.scheme, "learning": self.learning}

@@ -1,0 +1,121 @@
+"""The loop is its steps, stays bounded for as long as one likes, and treats every slice by itself."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from lsn_tf.layers.level_set_evolution import LevelSetEvolution
+from lsn_tf.layers.level_set_step import LevelSetStep, cfl_time_step
+
+SHAPE = (16, 15)
+
+
+def random_case(rng, batch=1, channels=1):
+    """Returns phi, fields and spacing of a batch; speeds, and so time steps, differ from slice to slice."""
+
+    def normal(n):
+        fastness = np.arange(1, batch + 1).reshape(-1, 1, 1, 1)
+        return (fastness * rng.normal(size=(batch, *SHAPE, n))).astype(np.float32)
+
+    fields = {"speed": normal(channels), "velocity": normal(2 * channels), "curvature_weight": abs(normal(channels))}
+    return 5 * normal(1), fields, rng.uniform(0.5, 1.0, (batch, 2)).astype(np.float32)
+
+
+def numpy_of(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+def test_the_evolution_is_the_iteration_of_its_step(rng):
+    phi, fields, spacing = random_case(rng)
+    step, longest = LevelSetStep(), 0.5 * spacing.min()
+    step.build(phi.shape)
+    dt = cfl_time_step(step.courant_rate(fields, spacing), 0.9, longest)
+    evolved = LevelSetEvolution(steps=5)(phi, fields, spacing)
+    for _ in range(5):
+        phi = step(phi, fields, spacing, dt)
+    np.testing.assert_allclose(numpy_of(evolved), numpy_of(phi), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("learning", ["frozen", "consistent", "free"])
+def test_steps_of_their_own_start_as_the_shared_step(learning, rng):
+    phi, fields, spacing = random_case(rng, batch=2)
+    own = {name: np.tile(field, (1, 1, 1, 3)) for name, field in fields.items()}
+    tied = LevelSetEvolution(3, learning=learning)(phi, fields, spacing)
+    untied = LevelSetEvolution(3, learning=learning, tied=False)(phi, own, spacing)
+    np.testing.assert_array_equal(numpy_of(untied), numpy_of(tied))
+
+
+def test_steps_of_their_own_take_their_own_fields_the_first_step_first(rng):
+    phi, fields, spacing = random_case(rng, channels=2)
+    halves = [{name: np.split(field, 2, axis=-1)[n] for name, field in fields.items()} for n in (0, 1)]
+    expected = phi
+    for half in halves:
+        expected = LevelSetEvolution(1)(expected, half, spacing)
+    np.testing.assert_array_equal(numpy_of(LevelSetEvolution(2, tied=False)(phi, fields, spacing)), numpy_of(expected))
+
+
+@pytest.mark.parametrize("scheme", ["godunov", "osher_sethian"])
+def test_phi_is_bounded_after_1500_steps_of_random_speeds(scheme, rng):
+    phi, fields, spacing = random_case(rng)
+    del fields["curvature_weight"]
+    low, high = phi.min(), phi.max()
+    evolution = tf.function(LevelSetEvolution(10, cfl=0.99, scheme=scheme))
+    for _ in range(150):
+        phi = evolution(phi, fields, spacing)
+    assert low - 1e-3 <= numpy_of(phi).min() and numpy_of(phi).max() <= high + 1e-3
+
+
+def test_curvature_keeps_phi_bounded_too(rng):
+    phi, fields, spacing = random_case(rng)
+    evolution, largest = tf.function(LevelSetEvolution(10, time_step=100.0)), np.abs(phi).max()
+    for _ in range(30):
+        phi = evolution(phi, fields, spacing)
+    assert np.abs(phi).max() <= largest
+
+
+def test_a_slice_alone_is_the_same_slice_in_a_batch(rng):
+    phi, fields, spacing = random_case(rng, batch=3)
+    evolution = LevelSetEvolution(4, time_step=100.0)
+    together = numpy_of(evolution(phi, fields, spacing))
+    for n in range(3):
+        alone = evolution(phi[n : n + 1], {k: v[n : n + 1] for k, v in fields.items()}, spacing[n : n + 1])
+        np.testing.assert_array_equal(numpy_of(alone)[0], together[n])
+
+
+def test_a_slow_front_moves_time_step_pixels_a_step_and_a_fast_one_the_cfl_number():
+    plane = np.tile(np.arange(12, dtype=np.float32) * 0.5, (12, 1))[None, ..., None]
+    spacing = np.full((1, 2), 0.5, np.float32)
+    evolution = LevelSetEvolution(2, cfl=0.8, time_step=0.25)
+    for speed, pixels in [(1.0, 2 * 0.25), (10.0, 2 * 0.8 / 2)]:  # |V| dt (1 / dy + 1 / dx) = 0.8
+        moved = numpy_of(evolution(plane, {"speed": np.full((1, 12, 12, 1), speed, np.float32)}, spacing))
+        np.testing.assert_allclose((plane - moved)[0, 4:-4, 4:-4], 0.5 * pixels, rtol=1e-5)
+
+
+def test_an_image_that_does_not_move_is_unchanged(rng):
+    phi, fields, spacing = random_case(rng)
+    still = {name: 0 * field for name, field in fields.items()}
+    np.testing.assert_array_equal(numpy_of(LevelSetEvolution(3)(phi, still, spacing)), phi)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_gradients_reach_every_field_through_all_steps(tied, rng):
+    phi, fields, spacing = random_case(rng, channels=1 if tied else 3)
+    fields = {name: tf.Variable(field) for name, field in fields.items()}
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(LevelSetEvolution(3, tied=tied)(phi, fields, spacing) ** 2)
+    for gradient in tape.gradient(total, list(fields.values())):
+        assert np.isfinite(gradient).all()
+        assert (np.abs(gradient).max(axis=(0, 1, 2)) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps must be at least 1. Received steps=0"),
+        ({"steps": 1, "cfl": 1.0}, r"cfl must be in \(0, 1\).*Received cfl=1.0"),
+    ],
+)
+def test_steps_and_cfl_number_outside_their_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        LevelSetEvolution(**arguments)
