@@ -1,0 +1,114 @@
+"""The level set models: the classical solver (LSE) and, with a learned correction of its coefficients, the LSN."""
+
+import keras
+from keras import layers
+
+from lsn_tf.layers import (
+    EdgeIndicator,
+    GeodesicActiveContour,
+    HounsfieldWindow,
+    InitialContour,
+    LearnedEdgeIndicator,
+    LevelSetEvolution,
+    Refine,
+    SpeedCorrection,
+)
+from lsn_tf.models.encoder_decoder import encoder_decoder, euler_step, model_inputs
+
+
+@keras.saving.register_keras_serializable("lsn_tf")
+class LevelSetNetwork(keras.Model):
+    """Solves phi_t + V |grad phi| + a . grad phi = epsilon kappa |grad phi|, from coarse grids to fine ones.
+
+    At each scale the coefficients V, a and epsilon are those of a geodesic active contour on the image at that
+    scale. If width > 0 a small convolutional network corrects them; its correction is zero at initialisation.
+    The front evolves for some steps, phi is upsampled bilinearly, and the next finer scale goes on.
+
+    Args:
+        window: (low, high) of the HU window, its first layer.
+        width: channels of the network that corrects the coefficients; 0 for the classical solver (LSE).
+        scales: number of grids, each half as fine as the next; 1 solves on the image's grid alone.
+        steps: forward Euler steps at each scale.
+        time_step: longest time step, s per mm of pixel size, see `LevelSetEvolution`.
+        cfl: CFL number.
+        tied: whether the steps of a scale share stencils and coefficients.
+        transport: whether the transport velocity is corrected too.
+        learning: rung of the stencils: "frozen", "consistent" or "free".
+        scheme: "godunov" or "osher_sethian".
+        edges: "gradient" for the classical edge indicator or "learned" for 3x3 kernels.
+        balloon: V in flat regions before any correction, mm/s.
+        attraction: pull towards edges before any correction, mm**2/s.
+        smoothing: weight of curvature before any correction, mm/s.
+
+    Call arguments:
+        inputs: {"image": (batch, height, width, 1) in HU, "spacing": (batch, 2) = (dy, dx) in mm};
+            height and width are multiples of 2**(scales - 1).
+
+    Returns:
+        phi, (batch, height, width, 1), mm, negative inside.
+
+    References: Actor, Fuentes & Riviere (2020), doi:10.1117/12.2548871; Osher & Sethian (1988),
+    doi:10.1016/0021-9991(88)90002-2.
+    """
+
+    def __init__(
+        self,
+        window: tuple[float, float],
+        width: int = 16,
+        scales: int = 5,
+        steps: int = 4,
+        time_step: float = 0.5,
+        cfl: float = 0.9,
+        tied: bool = True,
+        transport: bool = False,
+        learning: str = "frozen",
+        scheme: str = "godunov",
+        edges: str = "gradient",
+        balloon: float = 0.0,
+        attraction: float = 1.0,
+        smoothing: float = 0.125,
+        name: str = "lsn",
+    ):
+        inputs = model_inputs()
+        windowed = HounsfieldWindow(window, dtype="float32", name="window")(inputs["image"])
+        features = encoder_decoder(windowed, (width,) * scales, euler_step) if width else [None] * scales
+        contour = {"balloon": balloon, "attraction": attraction, "smoothing": smoothing}
+        evolution = {"steps": steps, "cfl": cfl, "time_step": time_step, "tied": tied}
+        evolution |= {"scheme": scheme, "learning": learning}
+        phi = None
+        for level, feature in zip(reversed(range(scales)), features, strict=True):
+            image = layers.AveragePooling2D(2**level, dtype="float32", name=f"image_{level}")(windowed)
+            spacing = layers.Rescaling(2**level, dtype="float32", name=f"spacing_{level}")(inputs["spacing"])
+            indicator = _edge_indicator(image, spacing, window, edges, level)
+            fields = GeodesicActiveContour(**contour, dtype="float32", name=f"contour_{level}")(indicator, spacing)
+            if width:
+                correction = SpeedCorrection(1 if tied else steps, transport, name=f"correction_{level}")
+                fields = correction(fields, feature)
+            if phi is None:
+                phi = InitialContour(dtype="float32", name="initial_contour")(image, spacing)
+            else:
+                phi = Refine(dtype="float32", name=f"refine_{level}")(phi)
+            phi = LevelSetEvolution(**evolution, dtype="float32", name=f"evolution_{level}")(phi, fields, spacing)
+        super().__init__(inputs, phi, name=name)
+        self._config = {"window": tuple(window), "width": width, "scales": scales, "transport": transport}
+        self._config |= {"edges": edges, "name": name, **contour, **evolution}
+        self.divisor = 2 ** (scales - 1)
+
+    def get_config(self):
+        return dict(self._config)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def _edge_indicator(image, spacing, window, edges, level):
+    """Returns g at one scale; image is windowed to [-1, 1]."""
+    if edges == "learned":
+        return LearnedEdgeIndicator(dtype="float32", name=f"edges_{level}")(image)
+    if edges != "gradient":
+        raise ValueError(f'edges must be "gradient" or "learned". Received {edges!r}.')
+    low, high = window
+    half = 0.5 * (high - low)
+    image_hu = layers.Rescaling(half, low + half, dtype="float32", name=f"hounsfield_{level}")(image)
+    return EdgeIndicator(1.5 * 2**level, dtype="float32", name=f"edges_{level}")(image_hu, spacing)

@@ -1,0 +1,69 @@
+"""A model for images of any size answers on the image's grid, and its own grid passes unchanged."""
+
+import keras
+import numpy as np
+import pytest
+
+from lsn_tf.models import AnySize, LevelSetNetwork, UNet
+
+WINDOW = (-100.0, 400.0)
+SPACING = np.float32([[0.7, 0.9]])
+
+
+@pytest.fixture(scope="module")
+def solver():
+    return LevelSetNetwork(WINDOW, width=0, scales=3, steps=2, balloon=1.0)
+
+
+def inputs(rng, height, width, spacing=SPACING):
+    return {"image": (300 * rng.normal(size=(1, height, width, 1))).astype(np.float32), "spacing": spacing}
+
+
+def test_an_image_on_the_model_s_own_grid_passes_unchanged(solver, rng):
+    own = inputs(rng, 16, 12)
+    np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(m(own)) for m in (AnySize(solver, 16), solver)))
+
+
+@pytest.mark.parametrize("size", [(33, 50), (50, 33), (16, 16), (7, 9), (64, 20)], ids=str)
+def test_phi_is_on_the_grid_of_the_image_and_finite(solver, size, rng):
+    phi = keras.ops.convert_to_numpy(AnySize(solver, 16)(inputs(rng, *size)))
+    assert phi.shape == (1, *size, 1) and np.isfinite(phi).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "grid"),
+    [((512, 512), (16, 16)), ((512, 256), (16, 8)), ((90, 160), (8, 16)), ((400, 10), (16, 4))],
+    ids=str,
+)
+def test_the_longer_side_is_the_model_s_and_the_other_one_keeps_pixels_nearly_square(solver, size, grid):
+    assert tuple(int(n) for n in AnySize(solver, 16)._grid(*size)) == grid
+
+
+def test_the_spacing_follows_so_that_phi_remains_in_mm(solver):
+    """On a flat image the same field of view gives the same phi, in mm, from whatever grid."""
+    answers = []
+    for height, width in [(16, 16), (32, 32), (48, 48)]:
+        spacing = np.float32([[11.2 / height, 14.4 / width]])
+        phi = AnySize(solver, 16)({"image": np.zeros((1, height, width, 1), np.float32), "spacing": spacing})
+        answers.append(keras.ops.convert_to_numpy(phi)[0, height // 4, width // 2, 0])
+    assert np.ptp(answers) < 0.4  # half a pixel
+
+
+def test_transposing_the_image_transposes_the_grid(solver, rng):
+    model, image = AnySize(solver, 16), inputs(rng, 33, 50)
+    turned = {"image": image["image"].transpose(0, 2, 1, 3), "spacing": SPACING[:, ::-1]}
+    solver.get_layer("initial_contour").centre = (0.4, 0.4)
+    phi, phi_turned = (keras.ops.convert_to_numpy(model(i)) for i in (image, turned))
+    np.testing.assert_allclose(phi_turned.transpose(0, 2, 1, 3), phi, rtol=1e-3, atol=1e-3)
+
+
+def test_predict_takes_sizes_that_change_from_call_to_call(rng):
+    model = AnySize(UNet(WINDOW, filters=(2, 2)), 8)
+    for size in [(8, 8), (13, 9)]:
+        assert model.predict(inputs(rng, *size), verbose=0).shape == (1, *size, 1)
+
+
+@pytest.mark.parametrize("image_size", [0, -16, 18])
+def test_a_grid_that_the_model_cannot_halve_is_refused(solver, image_size):
+    with pytest.raises(ValueError, match=f"positive multiple of 4 for lsn. Received {image_size}"):
+        AnySize(solver, image_size)

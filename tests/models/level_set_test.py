@@ -1,0 +1,104 @@
+"""The network at initialisation is the classical solver, and the solver keeps the symmetries of its equation."""
+
+import keras
+import numpy as np
+import pytest
+
+from lsn_tf.layers.stencil_conv import LEARNING
+from lsn_tf.models import LevelSetNetwork
+from lsn_tf.numerics.level_sets import ball, inside
+
+WINDOW = (-100.0, 400.0)
+SMALL = {"scales": 2, "steps": 3, "balloon": 1.0}
+
+
+def images(rng, batch=1, shape=(16, 20)):
+    """Returns a batch of random HU and of spacings that are not square and differ from slice to slice."""
+    image = (300 * rng.normal(size=(batch, *shape, 1))).astype(np.float32)
+    return {"image": image, "spacing": rng.uniform(0.5, 2.0, (batch, 2)).astype(np.float32)}
+
+
+def solve(model, inputs):
+    return keras.ops.convert_to_numpy(model(inputs))
+
+
+def small(**arguments):
+    return LevelSetNetwork(WINDOW, **SMALL | {"width": 0} | arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"tied": False}, {"transport": True}, {"tied": False, "transport": True, "learning": "free"}],
+    ids=["tied", "untied", "transport", "all"],
+)
+def test_the_network_at_initialisation_is_the_classical_solver_bit_for_bit(arguments, rng):
+    inputs = images(rng)
+    classical, network = small(), small(width=8, **arguments)
+    assert network.count_params() > classical.count_params()
+    np.testing.assert_array_equal(solve(network, inputs), solve(classical, inputs))
+
+
+def test_all_rungs_of_the_ladder_start_as_one_model_bit_for_bit(rng):
+    inputs = images(rng)
+    frozen, consistent, free = (solve(small(learning=learning), inputs) for learning in LEARNING)
+    np.testing.assert_array_equal(frozen, consistent)
+    np.testing.assert_array_equal(frozen, free)
+
+
+@pytest.mark.parametrize("width", [0, 8], ids=["lse", "lsn"])
+@pytest.mark.parametrize("scheme", ["godunov", "osher_sethian"])
+def test_transposing_image_and_spacing_transposes_phi(width, scheme, rng):
+    """With an initial contour on the diagonal; that of the presets is not, since the liver is not."""
+    model, inputs = small(width=width, scheme=scheme), images(rng)
+    model.get_layer("initial_contour").centre = (0.4, 0.4)
+    turned = {"image": inputs["image"].transpose(0, 2, 1, 3), "spacing": inputs["spacing"][:, ::-1]}
+    phi = solve(model, inputs)
+    np.testing.assert_allclose(solve(model, turned).transpose(0, 2, 1, 3), phi, rtol=1e-3, atol=1e-3)
+
+
+def test_swapping_the_spacing_alone_does_not(rng):
+    model, inputs = small(), images(rng)
+    swapped = inputs | {"spacing": inputs["spacing"][:, ::-1]}
+    assert np.abs(solve(model, swapped) - solve(model, inputs)).max() > 0.1
+
+
+@pytest.mark.parametrize("width", [0, 8], ids=["lse", "lsn"])
+def test_a_slice_alone_is_the_same_slice_in_a_batch(width, rng):
+    model, inputs = small(width=width), images(rng, batch=3)
+    for weight in model.trainable_weights:
+        weight.assign(weight + 0.1 * rng.normal(size=weight.shape))
+    together = solve(model, inputs)
+    for n in range(3):
+        alone = solve(model, {name: value[n : n + 1] for name, value in inputs.items()})
+        np.testing.assert_allclose(alone[0], together[n], rtol=1e-5, atol=1e-5)
+
+
+def test_lengths_in_mm_scale_with_the_pixel_size():
+    """The equation without an image has no length of its own: pixels twice as large give twice the phi."""
+    model, image = small(), np.zeros((1, 16, 20, 1), np.float32)
+    phi, larger = (solve(model, {"image": image, "spacing": h * np.float32([[0.7, 0.9]])}) for h in (1, 2))
+    np.testing.assert_allclose(larger, 2 * phi, rtol=1e-4, atol=1e-4)
+
+
+def test_without_edges_the_front_expands_by_half_a_pixel_a_step():
+    model, spacing = small(scales=1, steps=6, smoothing=0.0), np.float32([[1.0, 1.0]])
+    phi = solve(model, {"image": np.zeros((1, 40, 40, 1), np.float32), "spacing": spacing})[0, ..., 0]
+    centre = [0.45 * 40 - 0.5, 0.35 * 40 - 0.5]
+    dt = min(0.5, 0.9 / 2)  # time step and CFL number for |V| = 1
+    exact = ball((40, 40), (1, 1), centre, 0.15 * 40 + 6 * dt)
+    assert np.abs(phi - exact)[np.abs(exact) < 2].max() < 0.3
+
+
+def test_the_classical_solver_finds_a_bright_disc():
+    spacing, centre, radius = (1.0, 1.25), (14.0, 14.0), 9.0
+    disc = ball((32, 32), spacing, centre, radius)
+    image = np.where(disc < 0, 200.0, -50.0)[None, ..., None].astype(np.float32)
+    model = small(scales=1, steps=60, balloon=1.0, attraction=2.0)
+    found = inside(solve(model, {"image": image, "spacing": np.float32([spacing])}))[0, ..., 0]
+    overlap = 2 * (found & inside(disc)).sum() / (found.sum() + inside(disc).sum())
+    assert overlap > 0.9
+
+
+def test_other_edges_than_the_two_there_are_are_refused():
+    with pytest.raises(ValueError, match='"gradient" or "learned". Received \'sobel\''):
+        small(edges="sobel")

@@ -1,0 +1,75 @@
+"""All models have one signature, learn, and come back from their file as they were."""
+
+import keras
+import numpy as np
+import pytest
+
+from lsn_tf.metrics import LevelSetLoss
+from lsn_tf.models import PRESETS, build_model
+
+WINDOW = (-100.0, 400.0)
+every_preset = pytest.mark.parametrize("preset", sorted(PRESETS))
+
+
+@pytest.fixture(scope="module")
+def model(request):
+    return build_model(request.param, WINDOW)
+
+
+every_model = pytest.mark.parametrize("model", sorted(PRESETS), indirect=True)
+
+
+def batch(rng, shape=(32, 48)):
+    image = (200 * rng.normal(size=(2, *shape, 1))).astype(np.float32)
+    return {"image": image, "spacing": np.float32([[0.7, 0.9], [2.0, 1.5]])}
+
+
+@every_model
+def test_every_model_maps_image_and_spacing_to_phi(model, rng):
+    assert {name: tensor.shape for name, tensor in model.input.items()} == {
+        "image": (None, None, None, 1),
+        "spacing": (None, 2),
+    }
+    assert model.output_shape == (None, None, None, 1) and model.output.dtype == "float32"
+    phi = keras.ops.convert_to_numpy(model(batch(rng)))
+    assert phi.shape == (2, 32, 48, 1) and np.isfinite(phi).all()
+
+
+@every_model
+def test_a_model_comes_back_from_its_file_with_its_window_and_its_answers(model, rng, tmp_path):
+    model.set_weights([weight + 0.01 * rng.normal(size=weight.shape) for weight in model.get_weights()])
+    inputs = batch(rng)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(again) is type(model) and again.get_config() == model.get_config() and again.divisor == model.divisor
+    np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(m(inputs)) for m in (model, again)))
+
+
+@every_model
+def test_a_model_s_divisor_is_what_its_image_must_be_a_multiple_of(model, rng):
+    side = model.divisor
+    assert model(batch(rng, (side, 2 * side))).shape == (2, side, 2 * side, 1)
+
+
+@pytest.mark.parametrize("preset", ["lse", "lsn", "unet"])
+def test_a_model_learns(preset, rng):
+    model, inputs = build_model(preset, WINDOW), batch(rng, (32, 32))
+    mask = np.zeros((2, 32, 32, 1), np.float32)
+    mask[:, 10:22, 6:16] = 1
+    inputs["image"] += 200 * mask
+    model.compile(keras.optimizers.Adam(0.01), LevelSetLoss(), run_eagerly=True)
+    losses = [model.train_on_batch(inputs, mask) for _ in range(4)]
+    assert losses[-1] < losses[0]
+
+
+def test_the_level_set_network_has_fewer_than_60000_parameters():
+    assert build_model("lsn", WINDOW).count_params() < 60_000
+
+
+def test_the_classical_solver_has_three_scalars_a_scale():
+    assert build_model("lse", WINDOW).count_params() == 15
+
+
+def test_another_preset_is_refused():
+    with pytest.raises(ValueError, match="one of .*'lse', 'lsn', 'lsn_2019', 'unet', 'unet_2019'.*Received 'vnet'"):
+        build_model("vnet", WINDOW)
