@@ -1,0 +1,1 @@
+"""The LiTS data set for TFDS."""
