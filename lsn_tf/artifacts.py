@@ -1,0 +1,68 @@
+"""The folder of a run: every file name, once. Each stage reads what an earlier one has written here."""
+
+import csv
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+
+class RunDir:
+    """The artefacts of one training run."""
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = pathlib.Path(path)
+        self.config = self.path / "config.json"
+        self.history = self.path / "history.csv"
+        self.model = self.path / "model.keras"
+        self.results = self.path / "results.json"
+        self.dice = self.path / "dice.csv"
+        self.saved_model = self.path / "saved_model" / "1"
+        self.failure = self.path / "failure.json"
+        self.state = self.path / "state"
+        self.tensorboard = self.path / "tensorboard"
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def read_config(self) -> dict[str, Any]:
+        """Returns config.json. Raises FileNotFoundError, saying how to make a run, if there is none."""
+        if not self.config.is_file():
+            raise FileNotFoundError(
+                f"expected the folder of a training run, with {self.config.name} in it. Received {self.path}. "
+                f"Make one with: python -m lsn_tf.train --run_dir={self.path}"
+            )
+        return read_json(self.config)
+
+
+@contextmanager
+def replaced(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Gives a temporary path beside `path` that takes its place on success: readers never see half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+    """Returns the object in a JSON file."""
+    return json.loads(path.read_text())
+
+
+def write_json(path: pathlib.Path, value: Mapping[str, Any]) -> None:
+    """Writes an object as JSON, atomically."""
+    with replaced(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes rows with equal keys as CSV, atomically."""
+    with replaced(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,182 @@
+"""Scores a trained model on the scans of its held-out fold.
+
+    python -m lsn_tf.evaluate --run_dir=runs/lsn
+
+Reads config.json and model.keras of the run; writes results.json and dice.csv there. Every scan is segmented on its
+own grid, whatever the grid of training, and scored over all its voxels.
+"""
+
+import dataclasses
+import logging
+import pathlib
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from absl import flags
+
+from lsn_tf import common_flags
+from lsn_tf.artifacts import RunDir, write_csv, write_json
+from lsn_tf.data.pipeline import target_mask
+from lsn_tf.data.sources import Source, open_source
+from lsn_tf.data.volumes import Scan
+from lsn_tf.metrics import dice
+from lsn_tf.models import AnySize
+from lsn_tf.numerics.level_sets import inside
+
+logger = logging.getLogger(__name__)
+SYNTHETIC_NOTICE = (
+    "==> SYNTHETIC DATA: no prepared liver_lits, so this run uses the phantom. Its numbers say nothing of patients. <=="
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What to score.
+
+    Attributes:
+        run_dir: a training run.
+        dataset: see `open_source`; None for the one that it was trained on.
+        data_dir: see `open_source`.
+        fold: the fold whose scans are scored; None for the one that training held out.
+        batch_size: slices at a time.
+    """
+
+    run_dir: str
+    dataset: str | None = None
+    data_dir: str | None = None
+    fold: int | None = None
+    batch_size: int = 16
+
+
+def evaluate(config: Config) -> dict[str, Any]:
+    """Writes results.json and dice.csv into the run. Returns the results.
+
+    Raises:
+        FileNotFoundError: if there is no finished run in run_dir.
+        ValueError: if the fold was seen in training.
+    """
+    run = RunDir(config.run_dir)
+    trained = run.read_config()
+    if config.fold not in (None, trained["fold"]) and config.dataset in (None, trained["dataset"]):
+        raise ValueError(
+            f"fold must be {trained['fold']}, the one that this run has held out; it was trained on the others. "
+            f"Received fold={config.fold}."
+        )
+    source = open_source(config.dataset or trained["dataset"], config.data_dir or trained["data_dir"])
+    fold = trained["fold"] if config.fold is None else config.fold
+    model = load_segmenter(run)
+    rows = [score_scan(model, scan, fold, trained["target"], config.batch_size) for scan in source.scans(fold)]
+    results = {**_summary(rows), **_provenance(run, model, source, trained, fold)}
+    write_csv(run.dice, [{k: v for k, v in row.items() if k != "slice_dice"} for row in rows])
+    write_json(run.results, results)
+    return results
+
+
+def load_segmenter(run: RunDir) -> AnySize:
+    """Returns the run's model for images of any size. Raises FileNotFoundError if the run has not finished."""
+    trained = run.read_config()
+    if not run.model.is_file():
+        raise FileNotFoundError(
+            f"expected a trained model at {run.model}. There is none: the run has not finished. "
+            f"Go on with: python -m lsn_tf.train --resume --run_dir={run.path}"
+        )
+    return AnySize(keras.saving.load_model(run.model, compile=False), trained["image_size"])
+
+
+def segment(model: keras.Model, scan: Scan, batch_size: int) -> np.ndarray:
+    """Returns phi of a scan, (slices, height, width), mm, on the scan's own grid."""
+    slices = len(scan.image)
+    inputs = {
+        "image": scan.image[..., None].astype(np.float32),
+        "spacing": np.tile(np.asarray(scan.spacing_mm[1:], np.float32), (slices, 1)),
+    }
+    return model.predict(inputs, batch_size=min(batch_size, slices), verbose=0)[..., 0]
+
+
+def score_scan(model: keras.Model, scan: Scan, fold: int, target: str, batch_size: int) -> dict[str, Any]:
+    """Returns the scan's row of dice.csv, and the Dice of each of its slices."""
+    reference, predicted = target_mask(scan.label, target), inside(segment(model, scan, batch_size))
+    voxel_mm3 = float(np.prod(scan.spacing_mm))
+    slice_dice = [dice(*pair) for pair in zip(reference, predicted, strict=True)]
+    return {
+        "volume_id": scan.volume_id,
+        "fold": fold,
+        "dice": round(dice(reference, predicted), 6),
+        "dice_per_slice_mean": round(float(np.mean(slice_dice)), 6),
+        "slices": len(scan.image),
+        "reference_mm3": round(reference.sum() * voxel_mm3, 1),
+        "predicted_mm3": round(predicted.sum() * voxel_mm3, 1),
+        "spacing_guessed": scan.spacing_guessed,
+        "slice_dice": slice_dice,
+    }
+
+
+def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    scores = [row["dice"] for row in rows]
+    slice_scores = [score for row in rows for score in row["slice_dice"]]
+    return {
+        "dice_per_scan_mean": round(float(np.mean(scores)), 4),
+        "dice_per_scan_median": round(float(np.median(scores)), 4),
+        "dice_per_scan_min": round(min(scores), 4),
+        "dice_per_slice_mean": round(float(np.mean(slice_scores)), 4),
+        "scans": len(scores),
+        "slices": len(slice_scores),
+    }
+
+
+def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[str, Any], fold: int) -> dict[str, Any]:
+    training = trained.get("training", {})
+    return {
+        "model": trained["model"],
+        "dataset": source.name,
+        "synthetic": source.synthetic,
+        "fold": fold,
+        "target": trained["target"],
+        "parameters": model.count_params(),
+        "seed": trained["seed"],
+        **training,
+        "image_size": trained["image_size"],
+        "command": trained["command"],
+        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+    }
+
+
+def print_results(results: Mapping[str, Any]) -> None:
+    """Prints the table that ends `train` and `evaluate`."""
+    rows = [
+        ("model", f"{results['model']}, {results['parameters']:,} parameters"),
+        ("data", f"{results['dataset']}, fold {results['fold']} held out: {results['scans']} scans"),
+        ("Dice per scan, mean", f"{results['dice_per_scan_mean']:.4f}"),
+        ("Dice per scan, median", f"{results['dice_per_scan_median']:.4f}"),
+        ("Dice per scan, min", f"{results['dice_per_scan_min']:.4f}"),
+        ("Dice per slice, mean", f"{results['dice_per_slice_mean']:.4f}"),
+        ("seconds of training", f"{results.get('seconds_train', float('nan')):.0f}"),
+        ("artefacts", results["run_dir"]),
+    ]
+    for name, value in rows:
+        print(f"{name:<22} {value}")
+    if results["synthetic"]:
+        print(SYNTHETIC_NOTICE)
+
+
+def main() -> dict[str, Any]:
+    """Reads the flags and evaluates."""
+    values = flags.FLAGS
+    run_dir = values.run_dir
+    config = Config(run_dir, values.dataset, values.data_dir, values.fold, values.batch_size)
+    return {**evaluate(config), "run_dir": str(pathlib.Path(run_dir))}
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    common_flags.define_dataset_flags(default=None)
+    common_flags.define_run_dir_flag()
+    flags.DEFINE_integer("fold", None, "Fold whose scans are scored (default: the one held out in training).")
+    flags.DEFINE_integer("batch_size", 16, "Slices at a time.", lower_bound=1)
+
+
+if __name__ == "__main__":
+    common_flags.run_command(main, define_flags, __doc__, print_results)

@@ -1,0 +1,137 @@
+"""What happens as an epoch ends: validation by scans, a check for collapse, the state from which to resume."""
+
+import math
+import os
+from typing import Any
+
+import keras
+import numpy as np
+
+from lsn_tf.artifacts import RunDir, read_json, write_csv, write_json
+from lsn_tf.data.pipeline import Slices
+from lsn_tf.metrics import dice
+from lsn_tf.numerics.level_sets import inside
+
+COLLAPSE_EPOCHS = 5
+FULL_SHARE = 0.9  # of the pixels
+
+
+class CollapsedError(RuntimeError):
+    """Training has died: what it predicts no longer depends on the image."""
+
+
+class ScanValidation(keras.callbacks.Callback):
+    """Adds `val_dice` (mean over the validation scans), `val_dice_min` and `val_share` to the epoch's logs.
+
+    `val_share` is the share of pixels that the model takes for inside.
+    """
+
+    def __init__(self, slices: Slices, batch_size: int):
+        super().__init__()
+        self.slices, self.batch_size = slices, batch_size
+
+    def on_epoch_end(self, epoch, logs=None):
+        inputs = {"image": self.slices.image.astype(np.float32), "spacing": self.slices.spacing}
+        predicted = inside(self.model.predict(inputs, batch_size=self.batch_size, verbose=0))
+        scans = [self.slices.volume_id == number for number in np.unique(self.slices.volume_id)]
+        scores = [dice(self.slices.mask[scan], predicted[scan]) for scan in scans]
+        logs |= {"val_dice": float(np.mean(scores)), "val_dice_min": min(scores), "val_share": float(predicted.mean())}
+
+
+class CollapseDetector(keras.callbacks.Callback):
+    """Ends a training run that has died, by raising CollapsedError with what it has died of.
+
+    A loss that is not finite ends it at once; a front that has vanished (every validation mask empty) or swallowed
+    the image (over nine tenths of all pixels) does after some epochs in a row.
+
+    Args:
+        epochs: how many epochs in a row.
+    """
+
+    def __init__(self, epochs: int = COLLAPSE_EPOCHS):
+        super().__init__()
+        self.epochs = epochs
+        self.in_a_row = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            raise CollapsedError(f"the loss is {logs['loss']} in epoch {epoch + 1}: the weights have diverged.")
+        share = logs["val_share"]
+        self.in_a_row = self.in_a_row + 1 if share == 0 or share > FULL_SHARE else 0
+        if self.in_a_row >= self.epochs:
+            what = "the front has vanished, every mask is empty" if share == 0 else f"the masks fill {share:.0%}"
+            raise CollapsedError(f"{what}, in {self.in_a_row} epochs in a row up to epoch {epoch + 1}.")
+
+
+class EpochSeeds(keras.callbacks.Callback):
+    """Seeds every random layer anew as each epoch begins, so that a resumed run drops what it would have dropped."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for position, layer in enumerate(self.model._flatten_layers()):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                generator.state.assign(np.array([self.seed + position, epoch], generator.state.dtype))
+
+
+class TrainingState(keras.callbacks.Callback):
+    """Keeps the run's state on disk after every epoch: weights, optimiser, history and the best weights so far.
+
+    A process killed at any moment leaves the state of a whole epoch: files are written aside and renamed, state.json
+    last. Ends the training when the validation Dice has not risen for `patience` epochs.
+
+    Args:
+        run: where the state lies.
+        patience: epochs.
+        identity: what must be equal for the state to be resumed, e.g. the seed of this attempt.
+    """
+
+    def __init__(self, run: RunDir, patience: int, identity: dict[str, Any]):
+        super().__init__()
+        self.run, self.patience, self.identity = run, patience, identity
+        self.rows: list[dict[str, Any]] = []
+        self.best = {"epoch": 0, "val_dice": -1.0}
+
+    @property
+    def index(self):
+        return self.run.state / "state.json"
+
+    def weights(self, name: str):
+        """Returns the path of the weights of this name."""
+        return self.run.state / f"{name}.weights.h5"
+
+    def restore(self, model: keras.Model) -> int:
+        """Loads the state into a compiled model. Returns the epoch to go on with, 0 if there is no state."""
+        if not self.index.is_file() or (state := read_json(self.index))["identity"] != self.identity:
+            return 0
+        self.rows, self.best = state["rows"], state["best"]
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(self.weights(state["latest"]))
+        return len(self.rows)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the validation Dice has not risen for `patience` epochs."""
+        return len(self.rows) - self.best["epoch"] >= self.patience
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.rows.append({"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}})
+        previous = {path.name for path in self.run.state.glob("*.weights.h5")}
+        latest = self._save(f"epoch_{epoch + 1}")
+        if logs["val_dice"] > self.best["val_dice"]:
+            self.best = {"epoch": epoch + 1, "val_dice": float(logs["val_dice"]), "weights": latest}
+        write_json(self.index, {"identity": self.identity, "latest": latest, "best": self.best, "rows": self.rows})
+        for name in previous - {f"{latest}.weights.h5", f"{self.best['weights']}.weights.h5"}:
+            (self.run.state / name).unlink()
+        write_csv(self.run.history, self.rows)
+        self.model.stop_training = self.finished
+
+    def _save(self, name: str) -> str:
+        self.run.state.mkdir(parents=True, exist_ok=True)
+        temporary = self.run.state / "unfinished.weights.h5"
+        self.model.save_weights(temporary)
+        os.replace(temporary, self.weights(name))
+        return name

@@ -1,0 +1,152 @@
+"""The fit: an optimiser, a schedule, one retry after a collapse; ends with the best weights by validation scans."""
+
+import dataclasses
+import logging
+import math
+import shutil
+import time
+
+import keras
+import tensorflow as tf
+
+from lsn_tf.artifacts import RunDir, write_json
+from lsn_tf.data.pipeline import Slices, steps_per_epoch, training_batches
+from lsn_tf.layers import LevelSetEvolution
+from lsn_tf.metrics import LevelSetLoss
+from lsn_tf.models import build_model
+from lsn_tf.training.callbacks import CollapsedError, CollapseDetector, EpochSeeds, ScanValidation, TrainingState
+
+logger = logging.getLogger(__name__)
+RETRY_SEED_OFFSET = 1_000_003  # seed of the second attempt
+
+
+@dataclasses.dataclass(frozen=True)
+class FitOptions:
+    """How to fit.
+
+    Attributes:
+        model: a preset of `lsn_tf.models`.
+        window_hu: (low, high), HU.
+        epochs: at most so many.
+        batch_size: slices a step, over all devices together.
+        learning_rate: of Adam, decayed to zero by a cosine.
+        patience: epochs without a better validation Dice before stopping.
+        seed: of weights, order and augmentation.
+        augment: whether to augment.
+        jit: whether XLA fuses the steps of the level set evolution.
+        mixed_precision: "float32", "bfloat16" or "float16".
+        multi_gpu: whether to train on all GPUs of this machine, in synchrony.
+        progress: whether to show a progress bar.
+    """
+
+    model: str
+    window_hu: tuple[float, float]
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    patience: int
+    seed: int
+    augment: bool
+    jit: bool
+    mixed_precision: str
+    multi_gpu: bool
+    progress: bool
+
+
+def fit(training: Slices, validation: Slices, options: FitOptions, run: RunDir) -> tuple[keras.Model, dict]:
+    """Fits a model and returns it, in float32 with its best weights, and how the training went.
+
+    A run that collapses is tried once more with another seed. The state in `run` is resumed where it fits.
+
+    Raises:
+        CollapsedError: if the second attempt collapses too; what happened is then in failure.json.
+    """
+    seeds = (options.seed, options.seed + RETRY_SEED_OFFSET)
+    collapses = []
+    for seed in seeds:
+        try:
+            model, summary = _attempt(training, validation, dataclasses.replace(options, seed=seed), run)
+            return model, {**summary, "seed_used": seed, "collapses": collapses}
+        except CollapsedError as error:
+            collapses.append(f"seed {seed}: {error}")
+            logger.warning("Training collapsed with %s", collapses[-1])
+    write_json(run.failure, {"collapses": collapses})
+    shutil.rmtree(run.state, ignore_errors=True)
+    raise CollapsedError(
+        f"training collapsed twice, no model was saved. {' '.join(collapses)} Try a smaller --learning_rate."
+    )
+
+
+def _attempt(training: Slices, validation: Slices, options: FitOptions, run: RunDir) -> tuple[keras.Model, dict]:
+    keras.utils.set_random_seed(options.seed)
+    tf.config.experimental.enable_op_determinism()
+    steps = steps_per_epoch(training, options.batch_size)
+    model = _compiled_model(options, steps)
+    state = TrainingState(run, options.patience, {"seed": options.seed})
+    first_epoch = state.restore(model)
+    if first_epoch:
+        logger.info("Resuming after epoch %d of %d.", first_epoch, options.epochs)
+    callbacks = [
+        EpochSeeds(options.seed),
+        ScanValidation(validation, options.batch_size),
+        CollapseDetector(),
+        state,
+        keras.callbacks.TensorBoard(run.tensorboard),
+    ]
+    started = time.monotonic()
+    if first_epoch < options.epochs and not state.finished:
+        model.fit(
+            training_batches(training, options.batch_size, options.seed, first_epoch, options.augment),
+            initial_epoch=first_epoch,
+            epochs=options.epochs,
+            steps_per_epoch=steps,
+            callbacks=callbacks,
+            verbose=1 if options.progress else 0,
+        )
+    return _best_model(options, state), {
+        "epochs": len(state.rows),
+        "best_epoch": state.best["epoch"],
+        "validation_dice": state.best["val_dice"],
+        "seconds_fit": round(time.monotonic() - started, 1),
+    }
+
+
+def _compiled_model(options: FitOptions, steps: int) -> keras.Model:
+    """Builds and compiles the model under the precision and the distribution that are asked for."""
+    strategy = tf.distribute.MirroredStrategy() if options.multi_gpu else tf.distribute.get_strategy()
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(_policy(options.mixed_precision))
+    try:
+        with strategy.scope():
+            model = build_model(options.model, options.window_hu)
+            schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
+            model.compile(keras.optimizers.Adam(schedule), LevelSetLoss(), jit_compile=False)
+    finally:
+        keras.config.set_dtype_policy(previous)
+    if options.jit:
+        fuse_steps(model)
+    return model
+
+
+def _policy(precision: str) -> str:
+    return precision if precision == "float32" else f"mixed_{precision}"
+
+
+def fuse_steps(model: keras.Model) -> None:
+    """Lets XLA fuse each step of the level set evolution, some hundred operations on one channel, into a few.
+
+    The convolutions stay outside: on a CPU XLA makes them slower.
+    """
+    for layer in model.layers:
+        if isinstance(layer, LevelSetEvolution):
+            for step in layer.euler_steps:
+                step.call = tf.function(step.call, jit_compile=True)
+
+
+def _best_model(options: FitOptions, state: TrainingState) -> keras.Model:
+    """Returns a float32 model with the best weights, free of whatever compilation the training used."""
+    if not math.isfinite(state.best["val_dice"]) or state.best["epoch"] == 0:
+        raise CollapsedError("no epoch has ended with a model worth keeping.")
+    model = build_model(options.model, options.window_hu)
+    model.load_weights(state.weights(state.best["weights"]), skip_mismatch=False)
+    return model

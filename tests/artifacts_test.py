@@ -1,0 +1,29 @@
+"""Files of a run are whole or absent."""
+
+import pytest
+
+from lsn_tf import artifacts
+
+
+def test_json_round_trips(tmp_path):
+    artifacts.write_json(tmp_path / "new" / "a.json", {"x": [1, 2.5, None]})
+    assert artifacts.read_json(tmp_path / "new" / "a.json") == {"x": [1, 2.5, None]}
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.json"
+    artifacts.write_json(path, {"x": 1})
+    with pytest.raises(TypeError):
+        artifacts.write_json(path, {"x": object()})
+    assert artifacts.read_json(path) == {"x": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_csv_has_a_header_and_a_row_each(tmp_path):
+    artifacts.write_csv(tmp_path / "a.csv", [{"n": 1, "s": "x"}, {"n": 2, "s": "y,z"}])
+    assert (tmp_path / "a.csv").read_text() == 'n,s\n1,x\n2,"y,z"\n'
+
+
+def test_a_folder_that_is_no_run_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"python -m lsn_tf\.train"):
+        artifacts.RunDir(tmp_path).read_config()

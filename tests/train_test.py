@@ -1,0 +1,187 @@
+"""The main job on a tiny twin: it ends with every artefact, repeats bit for bit, resumes after a kill, says no."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lsn_tf import evaluate, export, train
+from lsn_tf.artifacts import RunDir, read_json
+
+TINY = ("--dataset=phantom", "--image_size=32", "--batch_size=8", "--seed=3", "--nojit", "--mixed_precision=float32")
+
+
+def _command(verb: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"lsn_tf.{verb}", *arguments]
+
+
+def _run(verb: str, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(_command(verb, *arguments), capture_output=True, text=True, check=False)
+
+
+def _weights(run: RunDir) -> list[np.ndarray]:
+    return keras.saving.load_model(run.model, compile=False).get_weights()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of three epochs, and its process."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    process = _run("train", *TINY, "--model=unet_2019", "--epochs=3", f"--run_dir={folder}", "--json")
+    assert process.returncode == 0, process.stderr
+    return RunDir(folder), process
+
+
+def test_every_artefact_is_there_and_agrees(finished):
+    run, process = finished
+    printed = json.loads(process.stdout.splitlines()[-1])
+    results = read_json(run.results)
+    assert {name: printed[name] for name in results} == results
+    with run.dice.open() as file:
+        scores = [float(row["dice"]) for row in csv.DictReader(file)]
+    assert results["dice_per_scan_mean"] == pytest.approx(np.mean(scores), abs=1e-4)
+    assert results["scans"] == len(scores) == 9
+    assert results["epochs"] == 3 and results["synthetic"]
+    assert "SYNTHETIC" in process.stderr
+    assert not run.state.exists()
+
+
+def test_evaluating_again_gives_the_same_results(finished):
+    run, _ = finished
+    before = run.results.read_bytes(), run.dice.read_bytes()
+    process = _run("evaluate", f"--run_dir={run.path}")
+    assert process.returncode == 0, process.stderr
+    assert (run.results.read_bytes(), run.dice.read_bytes()) == before
+    assert "Dice per scan, mean" in process.stdout
+
+
+def test_a_run_killed_at_any_moment_resumes_to_the_same_weights(finished, tmp_path):
+    run, _ = finished
+    arguments = (*TINY, "--model=unet_2019", "--epochs=3", f"--run_dir={tmp_path / 'killed'}")
+    process = subprocess.Popen(_command("train", *arguments), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    killed = RunDir(tmp_path / "killed")
+    deadline = time.monotonic() + 300
+    while not (killed.state / "state.json").is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not killed.model.exists()
+    resumed = _run("train", *arguments, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Resuming after epoch" in resumed.stderr
+    for a, b in zip(_weights(run), _weights(killed), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert killed.history.read_bytes() == run.history.read_bytes()
+
+
+def test_the_saved_model_gives_the_models_answer_for_any_type_batch_and_size(finished):
+    run, _ = finished
+    served = tf.saved_model.load(str(run.saved_model))
+    hounsfield = np.random.default_rng(0).integers(-1000, 1500, (3, 50, 41, 1)).astype(np.int16)
+    spacing = np.tile(np.array([0.7, 0.9], np.float32), (3, 1))
+    expected = served.signatures["serving_default"](
+        image=tf.constant(hounsfield, tf.float32), spacing=tf.constant(spacing)
+    )
+    assert expected["phi"].shape == (3, 50, 41, 1)
+    np.testing.assert_array_equal(expected["mask"], (expected["phi"].numpy() < 0).astype(np.uint8))
+    np.testing.assert_array_equal(expected["mask"], (expected["probability"].numpy() > 0.5).astype(np.uint8))
+    for name in ("int16", "int32", "float64"):
+        given = served.signatures[f"serving_{name}"](image=tf.constant(hounsfield, name), spacing=tf.constant(spacing))
+        np.testing.assert_array_equal(given["phi"], expected["phi"])
+    alone = served.signatures["serving_int16"](image=tf.constant(hounsfield[1:2]), spacing=tf.constant(spacing[1:2]))
+    np.testing.assert_allclose(alone["phi"][0], expected["phi"][1], atol=1e-4)
+
+
+def test_a_saved_model_that_differs_fails_and_is_removed(finished, monkeypatch):
+    run, _ = finished
+    monkeypatch.setattr(export, "TOLERANCE_MM", -1.0)
+    with pytest.raises(RuntimeError, match="was removed"):
+        export.export(str(run.path))
+    assert not run.saved_model.exists()
+    monkeypatch.undo()
+    assert export.export(str(run.path))["largest_difference_mm"] < export.TOLERANCE_MM
+    assert run.saved_model.is_dir()
+
+
+def test_a_run_made_to_collapse_is_tried_again_reported_and_never_saved(tmp_path):
+    run = RunDir(tmp_path / "dead")
+    process = _run("train", *TINY, "--model=unet", "--epochs=8", "--learning_rate=1e6", f"--run_dir={run.path}")
+    assert process.returncode == 1
+    assert "collapsed twice, no model was saved" in process.stderr.splitlines()[-1]
+    assert len(read_json(run.failure)["collapses"]) == 2
+    assert not run.model.exists() and not run.results.exists() and not run.saved_model.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fold": 5}, "Received fold=5"),
+        ({"image_size": 100}, "multiple of 16"),
+        ({"image_size": 0}, "multiple of 16"),
+        ({"model": "vnet"}, "vnet"),
+        ({"target": "spleen"}, "spleen"),
+        ({"mixed_precision": "int8"}, "int8"),
+        ({"epochs": 0}, "at least 1"),
+        ({"learning_rate": float("nan")}, "must be positive"),
+        ({"seed": -1}, "negative"),
+    ],
+)
+def test_an_impossible_configuration_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        train.Config(**options)
+
+
+@pytest.mark.parametrize(("text", "message"), [("400,-100", "LOW below HIGH"), ("wide", "LOW,HIGH"), ("1", "LOW,HIGH")])
+def test_an_impossible_window_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        train.parsed_window(text)
+
+
+@pytest.mark.parametrize(
+    ("config", "resume", "message"),
+    [
+        (train.Config(dataset="lits"), False, "dataset must be"),
+        (train.Config(dataset="phantom", batch_size=1000), False, "must not exceed"),
+        (train.Config(dataset="phantom"), True, "config.json"),
+    ],
+)
+def test_what_is_refused_writes_nothing(config, resume, message, tmp_path):
+    run = RunDir(tmp_path / "run")
+    with pytest.raises((ValueError, OSError), match=message):
+        train.train(config, run, resume)
+    assert not run.path.exists()
+
+
+def test_bad_usage_gets_one_line_and_exit_code_2(tmp_path):
+    process = _run("train", "--fold=5", "--quiet", f"--run_dir={tmp_path / 'run'}")
+    assert process.returncode == 2
+    assert "Received fold=5" in process.stderr.splitlines()[-1]
+    assert "Traceback" not in process.stderr
+
+
+def test_a_model_of_another_fold_or_options_is_not_resumed(finished):
+    run, _ = finished
+    with pytest.raises(ValueError, match="nothing to resume"):
+        train.train(train.Config(model="unet_2019", epochs=3), run, resume=True)
+    with pytest.raises(ValueError, match="run_dir must be new"):
+        train.train(train.Config(model="unet_2019", epochs=3), run)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    for stage in (lambda: evaluate.evaluate(evaluate.Config(str(tmp_path))), lambda: export.export(str(tmp_path))):
+        with pytest.raises(FileNotFoundError, match="expected the folder of a training run"):
+            stage()
+
+
+def test_the_folds_of_training_are_not_scored_as_held_out(finished):
+    run, _ = finished
+    with pytest.raises(ValueError, match="trained on the others"):
+        evaluate.evaluate(evaluate.Config(str(run.path), fold=1))

@@ -1,0 +1,118 @@
+"""Callbacks: scans are scored as wholes, a dead run is recognised, a state is whole or not there."""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+
+from lsn_tf.artifacts import RunDir, read_json
+from lsn_tf.data.pipeline import Slices
+from lsn_tf.training import callbacks
+
+
+def _epochs(detector: callbacks.CollapseDetector, shares: list[float], loss: float = 0.5) -> None:
+    for epoch, share in enumerate(shares):
+        detector.on_epoch_end(epoch, {"loss": loss, "val_share": share})
+
+
+@pytest.mark.parametrize(("share", "reason"), [(0.0, "the front has vanished"), (0.95, "the masks fill 95%")])
+def test_a_dead_front_is_reported_as_what_it_is(share, reason):
+    with pytest.raises(callbacks.CollapsedError, match=reason):
+        _epochs(callbacks.CollapseDetector(3), [0.1, share, share, share])
+
+
+def test_a_front_that_comes_back_is_not_dead():
+    _epochs(detector := callbacks.CollapseDetector(3), [0.0, 0.0, 0.1, 0.0, 0.0])
+    assert detector.in_a_row == 2
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_ends_the_run_at_once(loss):
+    with pytest.raises(callbacks.CollapsedError, match="epoch 1"):
+        _epochs(callbacks.CollapseDetector(), [0.1], loss)
+
+
+def test_a_scan_is_scored_over_all_its_voxels():
+    mask = np.zeros((3, 2, 2, 1), np.uint8)
+    mask[0], mask[1, 0], mask[2] = 1, 1, 1  # two slices of scan 7, one of scan 9
+    slices = Slices(np.zeros(mask.shape, np.int16), mask, np.ones((3, 2), np.float32), np.array([7, 7, 9]))
+    validation = callbacks.ScanValidation(slices, 2)
+    phi = -np.ones(mask.shape)
+    phi[2] = 1
+    validation.set_model(types.SimpleNamespace(predict=lambda *_, **__: phi))
+    validation.on_epoch_end(0, logs := {})
+    assert logs["val_dice"] == pytest.approx((2 * 6 / (6 + 8) + 0) / 2)
+    assert logs["val_dice_min"] == 0
+    assert logs["val_share"] == pytest.approx(2 / 3)
+
+
+def _model(seed: int = 0) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dropout(0.5)])
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    return model
+
+
+def _end_epochs(state: callbacks.TrainingState, model: keras.Model, scores: list[float]) -> None:
+    state.set_model(model)
+    for epoch, score in enumerate(scores):
+        state.on_epoch_end(epoch, {"loss": 1.0, "val_dice": score})
+
+
+def test_a_state_is_restored_with_weights_optimiser_and_history(tmp_path):
+    run, model = RunDir(tmp_path), _model()
+    _end_epochs(callbacks.TrainingState(run, 5, {"seed": 0}), model, [0.5, 0.4])
+    restored, other = callbacks.TrainingState(run, 5, {"seed": 0}), _model(seed=1)
+    assert restored.restore(other) == 2
+    assert restored.best["epoch"] == 1
+    for a, b in zip(model.weights + model.optimizer.variables, other.weights + other.optimizer.variables, strict=True):
+        if "seed" not in b.path:
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_state_of_another_attempt_is_not_resumed(tmp_path):
+    _end_epochs(callbacks.TrainingState(RunDir(tmp_path), 5, {"seed": 0}), _model(), [0.5])
+    assert callbacks.TrainingState(RunDir(tmp_path), 5, {"seed": 1}).restore(_model()) == 0
+
+
+def test_training_stops_when_the_score_has_not_risen_for_patience_epochs(tmp_path):
+    state, model = callbacks.TrainingState(RunDir(tmp_path), 2, {}), _model()
+    _end_epochs(state, model, [0.5, 0.6, 0.6])
+    assert not model.stop_training
+    state.on_epoch_end(3, {"loss": 1.0, "val_dice": 0.59})
+    assert model.stop_training
+
+
+def test_only_the_latest_and_the_best_weights_are_kept(tmp_path):
+    run = RunDir(tmp_path)
+    _end_epochs(callbacks.TrainingState(run, 9, {}), _model(), [0.5, 0.7, 0.6, 0.65])
+    assert {path.name for path in run.state.glob("*.h5")} == {"epoch_2.weights.h5", "epoch_4.weights.h5"}
+    assert read_json(run.state / "state.json")["latest"] == "epoch_4"
+
+
+def test_a_kill_while_the_state_is_written_leaves_the_epoch_before(tmp_path, monkeypatch):
+    run, model = RunDir(tmp_path), _model()
+    state = callbacks.TrainingState(run, 5, {})
+    _end_epochs(state, model, [0.5])
+    monkeypatch.setattr(callbacks, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        state.on_epoch_end(1, {"loss": 1.0, "val_dice": 0.6})
+    monkeypatch.undo()
+    assert callbacks.TrainingState(run, 5, {}).restore(_model()) == 1
+
+
+def test_random_layers_draw_the_same_in_an_epoch_whatever_came_before():
+    model = _model()
+    seeds = callbacks.EpochSeeds(3)
+    seeds.set_model(model)
+
+    def draw(epoch):
+        seeds.on_epoch_begin(epoch)
+        return np.asarray(model(np.ones((8, 3)), training=True))
+
+    first = draw(4)
+    draw(5)
+    np.testing.assert_array_equal(first, draw(4))
+    assert not np.array_equal(first, draw(5))
