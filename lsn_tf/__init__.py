@@ -1,7 +1,9 @@
 """Level set networks: segmentation networks whose forward pass solves the level set equation."""
 
 import importlib
+import os
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reports a machine without a GPU as an error
 _HOMES = {
     "AnySize": "lsn_tf.models",
     "LevelSetEvolution": "lsn_tf.layers",

@@ -4,6 +4,7 @@ Exit code 0: done. 1: failed while working. 2: bad input or usage. Logs go to st
 the command's own result, with --json as one JSON object in its last line.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -62,7 +63,8 @@ def run_command(
         _fail(2, f"expected flags only. Received {' '.join(rest)!r}. See --help.")
     _configure_logging(FLAGS.quiet)
     try:
-        result = main()
+        with contextlib.redirect_stdout(sys.stderr):  # progress bars; standard output is for the result
+            result = main()
     except (ValueError, OSError) as error:
         logging.getLogger(__name__).debug("bad input", exc_info=True)
         _fail(2, str(error))
@@ -92,7 +94,7 @@ def _is_ours(name: str) -> bool:
 def _configure_logging(quiet: bool) -> None:
     level = logging.WARNING if quiet else logging.INFO
     logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s", force=True)
-    logging.getLogger("absl").setLevel(logging.WARNING)
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of its own use of its own API
 
 
 def _fail(code: int, message: str) -> None:

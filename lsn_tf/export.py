@@ -6,7 +6,8 @@ Writes saved_model/1 in the run. Its signature serving_default takes
     image    (batch, height, width, 1), raw HU, any height and width, float32
     spacing  (batch, 2), pixel size (dy, dx) in mm, float32
 and gives phi in mm (negative inside), probability, and mask (uint8), all (batch, height, width, 1). The HU window and
-the resampling to the grid of training are inside. For images of another type there is a signature each: serving_int16 and so on.
+the resampling to the grid of training are inside. For images of another type there is a signature each: serving_int16
+and so on.
 """
 
 import logging

@@ -65,7 +65,7 @@ class Config:
     epochs: int | None = None
     batch_size: int = 16
     learning_rate: float = 2e-3
-    patience: int = 20
+    patience: int = 40
     seed: int = 0
     augment: bool = True
     jit: bool = True
@@ -226,7 +226,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("epochs", None, f"At most so many ({EPOCHS_SYNTHETIC} for the phantom, else {EPOCHS_LITS}).")
     flags.DEFINE_integer("batch_size", 16, "Slices a step, over all devices together.")
     flags.DEFINE_float("learning_rate", 2e-3, "Of Adam at the start; falls to zero along a cosine.")
-    flags.DEFINE_integer("patience", 20, "Epochs without a better validation Dice before stopping.")
+    flags.DEFINE_integer("patience", 40, "Epochs without a better validation Dice before stopping.")
     flags.DEFINE_integer("seed", 0, "Of weights, order and augmentation; a run repeats bit for bit on a CPU.")
     flags.DEFINE_bool("augment", True, "Random affine maps and changes of intensity.")
     flags.DEFINE_bool("jit", True, "Let XLA fuse the level set evolution.")

@@ -164,6 +164,7 @@ def test_what_a_killed_build_left_is_pointed_out_and_no_data_set(tmp_path, caplo
     write_scans(tmp_path / "lits", (1,))
     assert len(examples(build(tmp_path / "lits", tmp_path / "data"), "fold_0")) == 3
     assert f"{left} is left from a build that was broken off" in caplog.text
+    assert caplog.text.count("is left from") == 1
 
 
 @pytest.mark.parametrize("config", ["slices_256", "volumes"])
@@ -174,6 +175,48 @@ def test_a_scan_that_fails_while_building_names_itself_and_leaves_nothing(tmp_pa
     with pytest.raises(volumes.VolumeError, match=f"{bad}: expected a complete NIfTI"):
         build(tmp_path / "lits", tmp_path / "data", config)
     assert not prepared(tmp_path / "data") and not list((tmp_path / "data").rglob("incomplete*"))
+
+
+class RecordingBar:
+    """Stands in for the progress bar; the bars of TFDS, which wrap iterables, are left out."""
+
+    def __init__(self, total):
+        self.n, self.total, self.closed = 0, total, False
+
+    def update(self, n):
+        assert not self.closed
+        self.n += n
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def bars(monkeypatch):
+    made = []
+
+    def tqdm(iterable=None, total=None, **_):
+        if iterable is None:
+            made.append(RecordingBar(total))
+        return made[-1] if iterable is None else iterable
+
+    monkeypatch.setattr("tensorflow_datasets.core.utils.tqdm", tqdm)
+    return made
+
+
+def test_progress_knows_its_total_and_reaches_it(tmp_path, bars):
+    scans = write_scans(tmp_path / "lits", (0, 1, 30, 200))
+    build(tmp_path / "lits", tmp_path / "data")
+    (bar,) = bars
+    assert bar.n == bar.total == sum(len(scan.image) for scan in scans) and bar.closed
+
+
+def test_progress_is_closed_before_an_error_so_that_the_message_comes_last(tmp_path, bars):
+    write_scans(tmp_path / "lits", (0, 30))
+    (tmp_path / "lits" / "volume-0.nii.gz").write_bytes((tmp_path / "lits" / "volume-0.nii.gz").read_bytes()[:-20])
+    with pytest.raises(volumes.VolumeError):
+        build(tmp_path / "lits", tmp_path / "data")
+    assert bars[0].closed
 
 
 def _drop_label(lits: pathlib.Path) -> None:

@@ -27,8 +27,19 @@ def test_no_more_is_begun_ahead_than_twice_the_workers():
     next(results)
     time.sleep(0.05)
     assert len(begun) <= 4
+
+
+def test_closing_early_begins_nothing_new():
+    begun = []
+
+    def slow_after_the_first(item):
+        begun.append(item)
+        time.sleep(0.2 if item else 0)
+
+    results = map_in_order(slow_after_the_first, range(100), workers=2)
+    next(results)
     results.close()
-    assert len(begun) <= 4
+    assert 3 not in begun
 
 
 def test_an_error_arrives_in_its_turn_and_stops_the_rest():

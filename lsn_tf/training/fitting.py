@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import math
 import shutil
+import sys
 import time
 
 import keras
@@ -81,7 +82,7 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
     keras.utils.set_random_seed(options.seed)
     tf.config.experimental.enable_op_determinism()
     steps = steps_per_epoch(training, options.batch_size)
-    model = _compiled_model(options, steps)
+    model = compiled_model(options, steps)
     state = TrainingState(run, options.patience, {"seed": options.seed})
     first_epoch = state.restore(model)
     if first_epoch:
@@ -101,7 +102,8 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
             epochs=options.epochs,
             steps_per_epoch=steps,
             callbacks=callbacks,
-            verbose=1 if options.progress else 0,
+            shuffle=False,  # training_batches has shuffled
+            verbose=_verbosity(options.progress),
         )
     return _best_model(options, state), {
         "epochs": len(state.rows),
@@ -111,7 +113,12 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
     }
 
 
-def _compiled_model(options: FitOptions, steps: int) -> keras.Model:
+def _verbosity(progress: bool) -> int:
+    """Returns Keras' code for a bar in a terminal, a line an epoch in a file, or nothing."""
+    return (1 if sys.stdout.isatty() else 2) if progress else 0
+
+
+def compiled_model(options: FitOptions, steps: int) -> keras.Model:
     """Builds and compiles the model under the precision and the distribution that are asked for."""
     strategy = tf.distribute.MirroredStrategy() if options.multi_gpu else tf.distribute.get_strategy()
     previous = keras.config.dtype_policy()

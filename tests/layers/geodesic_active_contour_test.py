@@ -1,4 +1,4 @@
-"""The classical coefficients: fronts expand in flat regions and are drawn to edges, to horizontal as to vertical ones."""
+"""The classical coefficients: fronts expand in flat regions and are drawn to edges, horizontal or vertical."""
 
 import numpy as np
 import pytest
