@@ -28,6 +28,7 @@ from lsn_tf.evaluate import load_segmenter
 from lsn_tf.layers import Occupancy
 from lsn_tf.models import AnySize
 from lsn_tf.numerics.level_sets import INSIDE
+from lsn_tf.training.tracing import trace_steps_once
 
 logger = logging.getLogger(__name__)
 IMAGE_DTYPES = ("float16", "float32", "float64", "uint8", "int8", "uint16", "int16", "int32", "int64")
@@ -58,6 +59,7 @@ def export(run_dir: str) -> dict[str, Any]:
 def write_saved_model(model: AnySize, folder: pathlib.Path) -> None:
     """Writes a SavedModel with one signature for each type of image; a folder there is replaced when it is whole."""
     probability = Occupancy()
+    trace_steps_once(model.model, jit_compile=False)
 
     @tf.function(input_signature=_signature("float32"))  # traced once for all types of images
     def segment(image, spacing):

@@ -56,7 +56,7 @@ class LevelSetNetwork(keras.Model):
         window: tuple[float, float],
         width: int = 16,
         scales: int = 5,
-        steps: int = 4,
+        steps: int = 8,
         time_step: float = 0.5,
         cfl: float = 0.9,
         tied: bool = True,

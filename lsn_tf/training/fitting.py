@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from lsn_tf.artifacts import RunDir, write_json
 from lsn_tf.data.pipeline import Slices, steps_per_epoch, training_batches
-from lsn_tf.layers import LevelSetEvolution
 from lsn_tf.metrics import LevelSetLoss
 from lsn_tf.models import build_model
 from lsn_tf.training.callbacks import CollapsedError, CollapseDetector, EpochSeeds, ScanValidation, TrainingState
+from lsn_tf.training.tracing import trace_steps_once
 
 logger = logging.getLogger(__name__)
 RETRY_SEED_OFFSET = 1_000_003  # seed of the second attempt
@@ -130,24 +130,12 @@ def compiled_model(options: FitOptions, steps: int) -> keras.Model:
             model.compile(keras.optimizers.Adam(schedule), LevelSetLoss(), jit_compile=False)
     finally:
         keras.config.set_dtype_policy(previous)
-    if options.jit:
-        fuse_steps(model)
+    trace_steps_once(model, options.jit)
     return model
 
 
 def _policy(precision: str) -> str:
     return precision if precision == "float32" else f"mixed_{precision}"
-
-
-def fuse_steps(model: keras.Model) -> None:
-    """Lets XLA fuse each step of the level set evolution, some hundred operations on one channel, into a few.
-
-    The convolutions stay outside: on a CPU XLA makes them slower.
-    """
-    for layer in model.layers:
-        if isinstance(layer, LevelSetEvolution):
-            for step in layer.euler_steps:
-                step.call = tf.function(step.call, jit_compile=True)
 
 
 def _best_model(options: FitOptions, state: TrainingState) -> keras.Model:

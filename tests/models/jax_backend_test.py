@@ -37,5 +37,6 @@ assert "tensorflow" not in sys.modules
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_models_learn_on_jax_and_tensorflow_is_not_even_imported():
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # compiling takes nearly all the time
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

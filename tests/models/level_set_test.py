@@ -1,5 +1,7 @@
 """The network at initialisation is the classical solver, and the solver keeps the symmetries of its equation."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -39,8 +41,9 @@ def test_the_network_at_initialisation_is_the_classical_solver_bit_for_bit(argum
 
 
 def test_all_rungs_of_the_ladder_start_as_one_model_bit_for_bit(rng):
-    inputs = images(rng)
-    frozen, consistent, free = (solve(small(learning=learning), inputs) for learning in LEARNING)
+    inputs, models = images(rng), [small(learning=learning) for learning in LEARNING]
+    assert models[0].count_params() < models[1].count_params() == models[2].count_params()
+    frozen, consistent, free = (solve(model, inputs) for model in models)
     np.testing.assert_array_equal(frozen, consistent)
     np.testing.assert_array_equal(frozen, free)
 
@@ -80,13 +83,14 @@ def test_lengths_in_mm_scale_with_the_pixel_size():
     np.testing.assert_allclose(larger, 2 * phi, rtol=1e-4, atol=1e-4)
 
 
-def test_without_edges_the_front_expands_by_half_a_pixel_a_step():
-    model, spacing = small(scales=1, steps=6, smoothing=0.0), np.float32([[1.0, 1.0]])
+@pytest.mark.parametrize("scales", [1, 2])
+def test_without_edges_the_front_expands_by_the_time_steps_of_all_scales(scales):
+    model, spacing = small(scales=scales, smoothing=0.0), np.float32([[1.0, 1.0]])
     phi = solve(model, {"image": np.zeros((1, 40, 40, 1), np.float32), "spacing": spacing})[0, ..., 0]
     centre = [0.45 * 40 - 0.5, 0.35 * 40 - 0.5]
-    dt = min(0.5, 0.9 / 2)  # time step and CFL number for |V| = 1
-    exact = ball((40, 40), (1, 1), centre, 0.15 * 40 + 6 * dt)
-    assert np.abs(phi - exact)[np.abs(exact) < 2].max() < 0.3
+    expansion = 3 * 0.45 * sum(2**level for level in range(scales))  # dt = 0.9 / (1 / dy + 1 / dx), |V| = 1
+    exact = ball((40, 40), (1, 1), centre, 0.15 * 40 + expansion)
+    assert np.abs(phi - exact)[np.abs(exact) < 2].max() < 0.5
 
 
 def test_the_classical_solver_finds_a_bright_disc():
@@ -97,6 +101,22 @@ def test_the_classical_solver_finds_a_bright_disc():
     found = inside(solve(model, {"image": image, "spacing": np.float32([spacing])}))[0, ..., 0]
     overlap = 2 * (found & inside(disc)).sum() / (found.sum() + inside(disc).sum())
     assert overlap > 0.9
+
+
+def test_all_arguments_are_in_the_configuration():
+    arguments = {
+        "window": (0.0, 1.0),
+        "width": 2,
+        "scales": 1,
+        "steps": 2,
+        "time_step": 0.25,
+        "cfl": 0.5,
+        "tied": False,
+    }
+    arguments |= {"transport": True, "learning": "free", "scheme": "osher_sethian", "edges": "learned", "balloon": 2.0}
+    arguments |= {"attraction": 3.0, "smoothing": 0.25, "name": "its_name"}
+    assert set(arguments) == set(inspect.signature(LevelSetNetwork).parameters)
+    assert LevelSetNetwork(**arguments).get_config() == arguments
 
 
 def test_other_edges_than_the_two_there_are_are_refused():

@@ -1,5 +1,7 @@
 """The U-Net has the published size, and answers with a level set function."""
 
+import inspect
+
 import keras
 import numpy as np
 
@@ -38,3 +40,9 @@ def test_intensities_beyond_the_window_do_not_matter(rng):
     model, image = UNet(WINDOW, filters=(4, 4)), (500 * rng.normal(size=(1, 8, 8, 1))).astype(np.float32)
     phi, clipped = (model({"image": i, "spacing": np.ones((1, 2), np.float32)}) for i in (image, image.clip(*WINDOW)))
     np.testing.assert_array_equal(phi, clipped)
+
+
+def test_all_arguments_are_in_the_configuration():
+    arguments = {"window": (0.0, 1.0), "filters": (2, 4), "dropout": 0.25, "deepest_skip": False, "name": "its_name"}
+    assert set(arguments) == set(inspect.signature(UNet).parameters)
+    assert UNet(**arguments).get_config() == arguments

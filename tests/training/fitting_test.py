@@ -1,6 +1,7 @@
 """The fit: XLA changes nothing but speed, devices share a batch, options are kept."""
 
 import dataclasses
+from functools import partial
 
 import keras
 import numpy as np
@@ -10,11 +11,12 @@ import tensorflow as tf
 from lsn_tf.artifacts import RunDir, read_json
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import gather_slices
+from lsn_tf.models import PRESETS, LevelSetNetwork
 from lsn_tf.training import fitting
 from lsn_tf.training.callbacks import CollapsedError
 
 OPTIONS = fitting.FitOptions(
-    model="lsn",
+    model="small_lsn",
     window_hu=(-100.0, 400.0),
     epochs=2,
     batch_size=4,
@@ -27,6 +29,12 @@ OPTIONS = fitting.FitOptions(
     multi_gpu=False,
     progress=False,
 )
+
+
+@pytest.fixture(autouse=True)
+def small_lsn(monkeypatch):
+    """A level set network of two grids, which compiles fast."""
+    monkeypatch.setitem(PRESETS, "small_lsn", partial(LevelSetNetwork, width=4, scales=2, steps=2))
 
 
 @pytest.fixture(scope="module")
