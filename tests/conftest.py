@@ -1,9 +1,16 @@
-"""What the tests share: pixels that are not square, and random numbers that are seeded."""
+"""What the tests share: pixels that are not square, random numbers that are seeded, and two devices."""
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 SPACING = (0.7, 0.9)  # (dy, dx), mm; swapped axes give other results
+
+
+def pytest_configure():
+    """Splits the CPU in two virtual devices before anything uses it, to test distribution on any machine."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ LIBRARY = {
     "models": ("numerics", "layers"),
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "models"),
 }
-VERBS = ("evaluate", "export", "train")  # each may import the library and the verbs before it
+VERBS = ("evaluate", "export", "train", "benchmark")  # each may import the library and the verbs before it
 
 # What these may import besides the standard library; the others are free, but for TensorFlow.
 THIRD_PARTY = {

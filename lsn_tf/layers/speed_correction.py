@@ -30,14 +30,13 @@ class SpeedCorrection(keras.layers.Layer):
 
     def build(self, fields_shape, features_shape):
         maps = self.steps * (4 if self.transport else 2)
-        self.head = keras.layers.Conv2D(
-            maps, 3, padding="same", kernel_initializer="zeros", dtype=self.dtype_policy, name="head"
-        )
+        # Of the global precision, like the network before it; the fields keep the precision of this layer.
+        self.head = keras.layers.Conv2D(maps, 3, padding="same", kernel_initializer="zeros", name="head")
         self.head.build(features_shape)
         self.built = True
 
     def call(self, fields, features):
-        maps = self.head(features)
+        maps = ops.cast(self.head(features), self.compute_dtype)
         n = self.steps
         corrected = {name: ops.tile(field, (1, 1, 1, n)) for name, field in fields.items()}
         corrected["speed"] = corrected["speed"] + ops.tanh(maps[..., :n])

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import keras
 from keras import layers
 
 from lsn_tf.layers import EulerBlock
@@ -51,11 +50,3 @@ def encoder_decoder(image, filters: Sequence[int], block: Block, dropout: float 
         x = block(x, width, f"decoder_{level}")
         features.append(x)
     return features
-
-
-def model_inputs() -> dict[str, keras.KerasTensor]:
-    """Returns the inputs that all models share: image (HU) and spacing (dy, dx) in mm."""
-    return {
-        "image": keras.Input((None, None, 1), name="image", dtype="float32"),
-        "spacing": keras.Input((2,), name="spacing", dtype="float32"),
-    }

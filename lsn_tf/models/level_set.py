@@ -13,11 +13,12 @@ from lsn_tf.layers import (
     Refine,
     SpeedCorrection,
 )
-from lsn_tf.models.encoder_decoder import encoder_decoder, euler_step, model_inputs
+from lsn_tf.models.encoder_decoder import encoder_decoder, euler_step
+from lsn_tf.models.image_to_phi import ImageToPhi, model_inputs
 
 
 @keras.saving.register_keras_serializable("lsn_tf")
-class LevelSetNetwork(keras.Model):
+class LevelSetNetwork(ImageToPhi):
     """Solves phi_t + V |grad phi| + a . grad phi = epsilon kappa |grad phi|, from coarse grids to fine ones.
 
     At each scale the coefficients V, a and epsilon are those of a geodesic active contour on the image at that
@@ -36,13 +37,16 @@ class LevelSetNetwork(keras.Model):
         learning: rung of the stencils: "frozen", "consistent" or "free".
         scheme: "godunov" or "osher_sethian".
         edges: "gradient" for the classical edge indicator or "learned" for 3x3 kernels.
+        initial_contour: "disc" starts from a fixed disc, "given" from a level set function of the user's, e.g. of
+            `numerics.level_sets.from_seed_points` or `signed_distance`, as a third input.
         balloon: V in flat regions before any correction, mm/s.
         attraction: pull towards edges before any correction, mm**2/s.
         smoothing: weight of curvature before any correction, mm/s.
 
     Call arguments:
         inputs: {"image": (batch, height, width, 1) in HU, "spacing": (batch, 2) = (dy, dx) in mm};
-            height and width are multiples of 2**(scales - 1).
+            height and width are multiples of 2**(scales - 1). With initial_contour="given" also
+            "phi_0": (batch, height, width, 1), mm.
 
     Returns:
         phi, (batch, height, width, 1), mm, negative inside.
@@ -64,12 +68,19 @@ class LevelSetNetwork(keras.Model):
         learning: str = "frozen",
         scheme: str = "godunov",
         edges: str = "gradient",
+        initial_contour: str = "disc",
         balloon: float = 0.0,
         attraction: float = 1.0,
         smoothing: float = 0.125,
         name: str = "lsn",
     ):
+        if initial_contour not in ("disc", "given"):
+            raise ValueError(f'initial_contour must be "disc" or "given". Received {initial_contour!r}.')
+        if not tied and not width:
+            raise ValueError("steps must be tied where no network (width > 0) gives each its own coefficients.")
         inputs = model_inputs()
+        if initial_contour == "given":
+            inputs["phi_0"] = keras.Input((None, None, 1), name="phi_0", dtype="float32")
         windowed = HounsfieldWindow(window, dtype="float32", name="window")(inputs["image"])
         features = encoder_decoder(windowed, (width,) * scales, euler_step) if width else [None] * scales
         contour = {"balloon": balloon, "attraction": attraction, "smoothing": smoothing}
@@ -82,24 +93,25 @@ class LevelSetNetwork(keras.Model):
             indicator = _edge_indicator(image, spacing, window, edges, level)
             fields = GeodesicActiveContour(**contour, dtype="float32", name=f"contour_{level}")(indicator, spacing)
             if width:
-                correction = SpeedCorrection(1 if tied else steps, transport, name=f"correction_{level}")
+                correction = SpeedCorrection(
+                    1 if tied else steps, transport, dtype="float32", name=f"correction_{level}"
+                )
                 fields = correction(fields, feature)
             if phi is None:
-                phi = InitialContour(dtype="float32", name="initial_contour")(image, spacing)
+                phi = _initial_phi(inputs, image, spacing, level)
             else:
                 phi = Refine(dtype="float32", name=f"refine_{level}")(phi)
             phi = LevelSetEvolution(**evolution, dtype="float32", name=f"evolution_{level}")(phi, fields, spacing)
-        super().__init__(inputs, phi, name=name)
-        self._config = {"window": tuple(window), "width": width, "scales": scales, "transport": transport}
-        self._config |= {"edges": edges, "name": name, **contour, **evolution}
-        self.divisor = 2 ** (scales - 1)
+        config = {"window": tuple(window), "width": width, "scales": scales, "transport": transport, "edges": edges}
+        config |= {"initial_contour": initial_contour, **contour, **evolution}
+        super().__init__(inputs, phi, divisor=2 ** (scales - 1), config=config, name=name)
 
-    def get_config(self):
-        return dict(self._config)
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+def _initial_phi(inputs, image, spacing, level):
+    """Returns phi_0 on the coarsest grid: the user's, averaged, or else the distance to a fixed disc."""
+    if "phi_0" in inputs:
+        return layers.AveragePooling2D(2**level, dtype="float32", name="initial_contour")(inputs["phi_0"])
+    return InitialContour(dtype="float32", name="initial_contour")(image, spacing)
 
 
 def _edge_indicator(image, spacing, window, edges, level):

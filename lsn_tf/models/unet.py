@@ -7,12 +7,13 @@ from keras import layers
 
 from lsn_tf.layers import HounsfieldWindow
 from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
-from lsn_tf.models.encoder_decoder import encoder_decoder, model_inputs, two_convolutions
+from lsn_tf.models.encoder_decoder import encoder_decoder, two_convolutions
+from lsn_tf.models.image_to_phi import ImageToPhi, model_inputs
 from lsn_tf.numerics.level_sets import INSIDE
 
 
 @keras.saving.register_keras_serializable("lsn_tf")
-class UNet(keras.Model):
+class UNet(ImageToPhi):
     """A 2-D U-Net whose logit is read as a level set function, phi = -width * logit.
 
     Args:
@@ -44,14 +45,5 @@ class UNet(keras.Model):
         features = encoder_decoder(image, filters, two_convolutions, dropout, deepest_skip)[-1]
         logit = layers.Conv2D(1, 1, dtype="float32", name="logit")(features)
         phi = layers.Rescaling(INSIDE * OCCUPANCY_WIDTH_MM, dtype="float32", name="phi")(logit)
-        super().__init__(inputs, phi, name=name)
-        self._config = {"window": tuple(window), "filters": tuple(filters), "dropout": dropout}
-        self._config |= {"deepest_skip": deepest_skip, "name": name}
-        self.divisor = 2 ** (len(filters) - 1)
-
-    def get_config(self):
-        return dict(self._config)
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+        config = {"window": tuple(window), "filters": tuple(filters), "dropout": dropout, "deepest_skip": deepest_skip}
+        super().__init__(inputs, phi, divisor=2 ** (len(filters) - 1), config=config, name=name)

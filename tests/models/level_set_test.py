@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from lsn_tf.layers import Refine
 from lsn_tf.layers.stencil_conv import LEARNING
 from lsn_tf.models import LevelSetNetwork
-from lsn_tf.numerics.level_sets import ball, inside
+from lsn_tf.numerics.level_sets import ball, from_seed_points, inside
 
 WINDOW = (-100.0, 400.0)
 SMALL = {"scales": 2, "steps": 3, "balloon": 1.0}
@@ -114,11 +115,50 @@ def test_all_arguments_are_in_the_configuration():
         "tied": False,
     }
     arguments |= {"transport": True, "learning": "free", "scheme": "osher_sethian", "edges": "learned", "balloon": 2.0}
-    arguments |= {"attraction": 3.0, "smoothing": 0.25, "name": "its_name"}
+    arguments |= {"initial_contour": "given", "attraction": 3.0, "smoothing": 0.25, "name": "its_name"}
     assert set(arguments) == set(inspect.signature(LevelSetNetwork).parameters)
     assert LevelSetNetwork(**arguments).get_config() == arguments
 
 
-def test_other_edges_than_the_two_there_are_are_refused():
-    with pytest.raises(ValueError, match='"gradient" or "learned". Received \'sobel\''):
-        small(edges="sobel")
+def test_the_user_s_contour_takes_the_place_of_the_disc(rng):
+    """Two circles around seeds far apart grow where they are; the same disc as a user's contour changes nothing."""
+    inputs = images(rng, shape=(32, 32)) | {"spacing": np.ones((1, 2), np.float32)}
+    disc = keras.ops.convert_to_numpy(small(scales=1).get_layer("initial_contour")(inputs["image"], inputs["spacing"]))
+    given = small(scales=1, initial_contour="given")
+    np.testing.assert_array_equal(solve(given, {**inputs, "phi_0": disc}), solve(small(scales=1), inputs))
+    seeds = from_seed_points((32, 32), (1.0, 1.0), [(6, 6), (25, 25)], radius_mm=3.0)[None, ..., None]
+    flat = {**inputs, "image": np.zeros((1, 32, 32, 1), np.float32), "phi_0": seeds.astype(np.float32)}
+    grown = inside(solve(small(scales=1, initial_contour="given", steps=5), flat))[0, ..., 0]
+    assert grown[6, 6] and grown[25, 25] and not grown[16, 16]
+    assert grown.sum() > inside(seeds).sum()
+
+
+def test_coarse_to_fine_starts_from_the_mean_of_the_user_s_contour(rng):
+    model = small(initial_contour="given", balloon=0.0, attraction=0.0, smoothing=0.0)
+    phi = rng.normal(size=(1, 16, 20, 1)).astype(np.float32)
+    coarse = phi.reshape(1, 8, 2, 10, 2, 1).mean(axis=(2, 4))
+    expected = keras.ops.convert_to_numpy(Refine()(coarse))
+    np.testing.assert_allclose(solve(model, {**images(rng), "phi_0": phi}), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"initial_contour": "circle"}, "initial_contour"),
+        ({"edges": "sobel"}, "edges"),
+        ({"tied": False}, "tied"),
+    ],
+)
+def test_an_impossible_model_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        small(**arguments)
+
+
+def test_mixed_precision_leaves_the_untrained_network_the_classical_solver(rng):
+    inputs = images(rng)
+    expected = solve(small(), inputs)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        np.testing.assert_array_equal(solve(small(width=8), inputs), expected)
+    finally:
+        keras.config.set_dtype_policy("float32")

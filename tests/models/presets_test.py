@@ -52,6 +52,12 @@ def test_a_model_s_divisor_is_what_its_image_must_be_a_multiple_of(model, rng):
 
 
 @pytest.mark.parametrize("preset", ["lse", "lsn", "unet"])
+def test_an_image_that_does_not_fit_the_grids_is_refused_with_what_to_do(preset, rng):
+    with pytest.raises(ValueError, match="multiples of 16 for .* Received 32 x 40. Wrap the model in AnySize"):
+        build_model(preset, WINDOW)(batch(rng, (32, 40)))
+
+
+@pytest.mark.parametrize("preset", ["lse", "lsn", "unet"])
 def test_a_model_learns(preset, rng):
     model, inputs = build_model(preset, WINDOW), batch(rng, (32, 32))
     mask = np.zeros((2, 32, 32, 1), np.float32)
