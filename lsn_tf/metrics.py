@@ -37,7 +37,7 @@ class LevelSetLoss(keras.losses.Loss):
         width_mm: width of the occupancy, mm.
 
     Call arguments:
-        y_true: mask, (batch, height, width, 1), in {0, 1}.
+        y_true: mask, (batch, height, width, 1), in [0, 1]: the share of the pixel that lies inside.
         y_pred: phi, (batch, height, width, 1), mm.
 
     Returns:

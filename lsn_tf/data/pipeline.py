@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from lsn_tf.data.volumes import Scan, resize_image, resize_label
+from lsn_tf.data.volumes import Scan, resize_image
 
 TARGETS = {"liver": 1, "tumor": 2}  # the lowest label that belongs to the target
 AIR_HU = -1000.0
@@ -23,7 +23,8 @@ class Slices:
 
     Attributes:
         image: (n, size, size, 1), int16, HU.
-        mask: (n, size, size, 1), uint8, 1 on the target.
+        mask: (n, size, size, 1), float32, the share of the pixel's area that is target: borders keep their place
+            between pixels.
         spacing: (n, 2), float32, (dy, dx) in mm.
         volume_id: (n,), int32.
     """
@@ -48,7 +49,7 @@ def target_mask(label: np.ndarray, target: str) -> np.ndarray:
 
 
 def gather_slices(scans: Iterable[Scan], image_size: int, target: str = "liver") -> Slices:
-    """Resamples scans to image_size x image_size (area average, majority label) and stacks their slices.
+    """Averages scans over the areas of image_size x image_size pixels and stacks their slices.
 
     Raises:
         ValueError: if there is no scan.
@@ -65,7 +66,7 @@ def _on_grid(scan: Scan, image_size: int, target: str) -> tuple[np.ndarray, ...]
     spacing = np.multiply(scan.spacing_mm[1:], (height / image_size, width / image_size)).astype(np.float32)
     return (
         resize_image(scan.image, size)[..., None],
-        target_mask(resize_label(scan.label, size), target).astype(np.uint8)[..., None],
+        resize_image(target_mask(scan.label, target).astype(np.float32), size)[..., None],
         np.tile(spacing, (slices, 1)),
         np.full(slices, scan.volume_id, np.int32),
     )
@@ -112,14 +113,14 @@ def augment(image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tens
 
     Args:
         image: (batch, height, width, 1), float32, HU.
-        mask: (batch, height, width, 1), uint8.
+        mask: (batch, height, width, 1), float32.
         seed: (2,), integer; equal seeds give equal results.
     """
     draws = tf.random.stateless_uniform((6, tf.shape(image)[0]), tf.cast(seed, tf.int64), -1.0, 1.0)
     transforms = _affine(draws[:4], tf.cast(tf.shape(image)[1:3], tf.float32))
     contrast, shift = 1.0 + MAX_CONTRAST * draws[4], MAX_INTENSITY_SHIFT_HU * draws[5]
     image = image * contrast[:, None, None, None] + shift[:, None, None, None]
-    return _warp(image, transforms, "BILINEAR", AIR_HU), _warp(mask, transforms, "NEAREST", 0.0)
+    return _warp(image, transforms, AIR_HU), _warp(mask, transforms, 0.0)
 
 
 def _affine(draws: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
@@ -134,12 +135,12 @@ def _affine(draws: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return tf.stack([cos, -sin, offset_x, sin, cos, offset_y, zero, zero], axis=1)
 
 
-def _warp(batch: tf.Tensor, transforms: tf.Tensor, interpolation: str, fill: float) -> tf.Tensor:
+def _warp(batch: tf.Tensor, transforms: tf.Tensor, fill: float) -> tf.Tensor:
     warped = tf.raw_ops.ImageProjectiveTransformV3(
         images=batch,
         transforms=transforms,
         output_shape=tf.shape(batch)[1:3],
-        interpolation=interpolation,
+        interpolation="BILINEAR",
         fill_mode="CONSTANT",
         fill_value=fill,
     )

@@ -34,7 +34,7 @@ class ScanValidation(keras.callbacks.Callback):
         inputs = {"image": self.slices.image.astype(np.float32), "spacing": self.slices.spacing}
         predicted = inside(self.model.predict(inputs, batch_size=self.batch_size, verbose=0))
         scans = [self.slices.volume_id == number for number in np.unique(self.slices.volume_id)]
-        scores = [dice(self.slices.mask[scan], predicted[scan]) for scan in scans]
+        scores = [dice(self.slices.mask[scan] > 0.5, predicted[scan]) for scan in scans]
         logs |= {"val_dice": float(np.mean(scores)), "val_dice_min": min(scores), "val_share": float(predicted.mean())}
 
 

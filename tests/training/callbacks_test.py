@@ -34,7 +34,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_at_once(loss):
 
 
 def test_a_scan_is_scored_over_all_its_voxels():
-    mask = np.zeros((3, 2, 2, 1), np.uint8)
+    mask = np.zeros((3, 2, 2, 1), np.float32)
     mask[0], mask[1, 0], mask[2] = 1, 1, 1  # two slices of scan 7, one of scan 9
     slices = Slices(np.zeros(mask.shape, np.int16), mask, np.ones((3, 2), np.float32), np.array([7, 7, 9]))
     validation = callbacks.ScanValidation(slices, 2)
