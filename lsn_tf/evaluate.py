@@ -3,13 +3,16 @@
     python -m lsn_tf.evaluate --run_dir=runs/lsn
 
 Reads config.json and model.keras of the run; writes results.json and dice.csv there. Every scan is segmented on its
-own grid, whatever the grid of training, and scored over all its voxels.
+own grid, whatever the grid of training, and scored over all its voxels. Other scans than the held-out ones are scored
+with --dataset, --data_dir and --fold into another --results_dir.
 """
 
 import dataclasses
 import logging
+import os
 import pathlib
 import platform
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +44,7 @@ class Config:
         dataset: see `open_source`; None for the one that it was trained on.
         data_dir: see `open_source`.
         fold: the fold whose scans are scored; None for the one that training held out.
+        results_dir: where results.json and dice.csv are written; None for run_dir.
         batch_size: slices at a time.
     """
 
@@ -48,11 +52,12 @@ class Config:
     dataset: str | None = None
     data_dir: str | None = None
     fold: int | None = None
+    results_dir: str | None = None
     batch_size: int = 16
 
 
 def evaluate(config: Config) -> dict[str, Any]:
-    """Writes results.json and dice.csv into the run. Returns the results.
+    """Writes results.json and dice.csv. Returns the results.
 
     Raises:
         FileNotFoundError: if there is no finished run in run_dir.
@@ -60,19 +65,30 @@ def evaluate(config: Config) -> dict[str, Any]:
     """
     run = RunDir(config.run_dir)
     trained = run.read_config()
-    if config.fold not in (None, trained["fold"]) and config.dataset in (None, trained["dataset"]):
-        raise ValueError(
-            f"fold must be {trained['fold']}, the one that this run has held out; it was trained on the others. "
-            f"Received fold={config.fold}."
-        )
     source = open_source(config.dataset or trained["dataset"], config.data_dir or trained["data_dir"])
     fold = trained["fold"] if config.fold is None else config.fold
+    _check_held_out(config, trained, source, fold)
     model = load_segmenter(run)
     rows = [score_scan(model, scan, fold, trained["target"], config.batch_size) for scan in source.scans(fold)]
     results = {**_summary(rows), **_provenance(run, model, source, trained, fold)}
-    write_csv(run.dice, [{k: v for k, v in row.items() if k != "slice_dice"} for row in rows])
-    write_json(run.results, results)
+    written = RunDir(config.results_dir or run.path)
+    write_csv(written.dice, [{k: v for k, v in row.items() if k != "slice_dice"} for row in rows])
+    write_json(written.results, results)
     return results
+
+
+def _check_held_out(config: Config, trained: Mapping[str, Any], source: Source, fold: int) -> None:
+    """Raises ValueError for scans of the training folds, and where results of others would replace the run's own."""
+    same_scans = source.name.partition("/")[0] == trained["dataset"].partition("/")[0]
+    if same_scans and fold != trained["fold"]:
+        raise ValueError(
+            f"fold must be {trained['fold']}, the one that this run has held out; it was trained on the others. "
+            f"Received fold={fold}."
+        )
+    if config.results_dir is None and (config.data_dir or source.name != trained["dataset"]):
+        raise ValueError(
+            "results_dir must be given for other scans than the run's own, whose results it would replace."
+        )
 
 
 def load_segmenter(run: RunDir) -> AnySize:
@@ -138,10 +154,17 @@ def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[st
         "parameters": model.count_params(),
         "seed": trained["seed"],
         **training,
-        "image_size": trained["image_size"],
-        "command": trained["command"],
-        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+        **{name: trained[name] for name in ("image_size", "window_hu", "mixed_precision", "jit", "command")},
+        "machine": _machine(),
     }
+
+
+def _machine() -> str:
+    """Returns processor, cores and versions of the machine that evaluates."""
+    cpu = pathlib.Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*:\s*(.+)", cpu.read_text()) if cpu.is_file() else []
+    processor = names[0] if names else platform.processor() or platform.machine()
+    return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, Keras {keras.version()}"
 
 
 def print_results(results: Mapping[str, Any]) -> None:
@@ -166,7 +189,7 @@ def main() -> dict[str, Any]:
     """Reads the flags and evaluates."""
     values = flags.FLAGS
     run_dir = values.run_dir
-    config = Config(run_dir, values.dataset, values.data_dir, values.fold, values.batch_size)
+    config = Config(run_dir, values.dataset, values.data_dir, values.fold, values.results_dir, values.batch_size)
     return {**evaluate(config), "run_dir": str(pathlib.Path(run_dir))}
 
 
@@ -175,6 +198,7 @@ def define_flags() -> None:
     common_flags.define_dataset_flags(default=None)
     common_flags.define_run_dir_flag()
     flags.DEFINE_integer("fold", None, "Fold whose scans are scored (default: the one held out in training).")
+    flags.DEFINE_string("results_dir", None, "Where results.json and dice.csv are written (default: --run_dir).")
     flags.DEFINE_integer("batch_size", 16, "Slices at a time.", lower_bound=1)
 
 

@@ -185,3 +185,13 @@ def test_the_folds_of_training_are_not_scored_as_held_out(finished):
     run, _ = finished
     with pytest.raises(ValueError, match="trained on the others"):
         evaluate.evaluate(evaluate.Config(str(run.path), fold=1))
+
+
+def test_the_results_of_other_scans_do_not_replace_the_runs_own(finished, tmp_path):
+    run, _ = finished
+    before = run.results.read_bytes()
+    with pytest.raises(ValueError, match="results_dir must be given"):
+        evaluate.evaluate(evaluate.Config(str(run.path), data_dir=str(tmp_path)))
+    elsewhere = evaluate.Config(str(run.path), data_dir=str(tmp_path), results_dir=str(tmp_path / "elsewhere"))
+    evaluate.evaluate(elsewhere)
+    assert (tmp_path / "elsewhere" / "results.json").read_bytes() == before == run.results.read_bytes()
