@@ -80,9 +80,8 @@ def _flag_help() -> str:
     shown = [flag for name, flag in FLAGS._flags().items() if name == flag.name and _is_ours(name)]
     lines = []
     for flag in sorted(shown, key=lambda flag: flag.name):
-        choices = f" ({', '.join(map(str, flag.parser.enum_values))})" if hasattr(flag.parser, "enum_values") else ""
         default = f" [default: {flag.default}]" if flag.default is not None else ""
-        lines.append(f"  --{flag.name}: {flag.help}{choices}{default}")
+        lines.append(f"  --{flag.name}: {flag.help}{default}")
     return "\n".join(lines)
 
 
@@ -95,6 +94,7 @@ def _configure_logging(quiet: bool) -> None:
     level = logging.WARNING if quiet else logging.INFO
     logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s", force=True)
     logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of its own use of its own API
+    logging.getLogger("tensorflow").setLevel(logging.WARNING)
 
 
 def _fail(code: int, message: str) -> None:

@@ -30,9 +30,7 @@ from lsn_tf.models import AnySize
 from lsn_tf.numerics.level_sets import inside
 
 logger = logging.getLogger(__name__)
-SYNTHETIC_NOTICE = (
-    "==> SYNTHETIC DATA: no prepared liver_lits, so this run uses the phantom. Its numbers say nothing of patients. <=="
-)
+SYNTHETIC_NOTICE = "==> SYNTHETIC DATA: the phantom, not CT of patients. These numbers say nothing of patients. <=="
 
 
 @dataclasses.dataclass(frozen=True)

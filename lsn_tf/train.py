@@ -4,7 +4,7 @@
 
 Without data this trains on the synthetic twin of LiTS, in about two minutes on two cores, and should end with a
 Dice per scan of 0.90 or more. With LiTS prepared by `tfds build liver_lits --manual_dir=...` it trains on that.
-A run that was killed goes on, to the same weights, with --resume and the same --run_dir.
+A run that was killed goes on, to the same weights, with --resume --run_dir=...; no other flag is needed.
 
 Writes into --run_dir: config.json, history.csv, model.keras, results.json, dice.csv, saved_model/1, tensorboard/.
 """
@@ -36,7 +36,7 @@ from lsn_tf.training.fitting import FitOptions, fit
 
 logger = logging.getLogger(__name__)
 PUBLISHED_WINDOW_HU = (-100.0, 400.0)  # Actor, Fuentes & Riviere (2020), doi:10.1117/12.2548871
-EPOCHS_SYNTHETIC, EPOCHS_LITS = 15, 40
+EPOCHS_SYNTHETIC, EPOCHS_LITS = 12, 50
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -65,7 +65,7 @@ class Config:
     epochs: int | None = None
     batch_size: int = 16
     learning_rate: float = 2e-3
-    patience: int = 40
+    patience: int = 50
     seed: int = 0
     augment: bool = True
     jit: bool = True
@@ -104,22 +104,18 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
     source = open_source(config.dataset, config.data_dir)
     if source.synthetic:
         logger.warning(SYNTHETIC_NOTICE)
-    config = dataclasses.replace(config, dataset=source.name, epochs=config.epochs or _default_epochs(source))
-    precision = supported_precision() if config.mixed_precision == "auto" else config.mixed_precision
-    config = dataclasses.replace(config, mixed_precision=precision)
-    _prepare(run, config, resume)
+    command = _prepare(run, resume)
     training, validation = _training_slices(source, config)
     steps_per_epoch(training, config.batch_size)  # raises, before anything is written, if there is not one
-    window = config.window_hu or _auto_window(training)
-    record = {**dataclasses.asdict(config), "window_hu": window, "synthetic": source.synthetic, "command": _command()}
+    config = _resolved(config, source, training)
+    record = {**dataclasses.asdict(config), "synthetic": source.synthetic, "command": command}
     write_json(run.config, record)
     logger.info(
         "Training %s on %d slices of %d scans, validating on %d scans.",
         *(config.model, len(training), len(set(training.volume_id)), len(set(validation.volume_id))),
     )
     options = {field.name: getattr(config, field.name, None) for field in dataclasses.fields(FitOptions)}
-    options |= {"window_hu": window, "progress": progress}
-    model, summary = fit(training, validation, FitOptions(**options), run)
+    model, summary = fit(training, validation, FitOptions(**{**options, "progress": progress}), run)
     with replaced(run.model) as temporary:
         model.save(temporary)
     summary["seconds_train"] = round(time.monotonic() - started, 1)
@@ -130,8 +126,16 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
     return {**results, **exported, "run_dir": str(run.path)}
 
 
-def _default_epochs(source: Source) -> int:
-    return EPOCHS_SYNTHETIC if source.synthetic else EPOCHS_LITS
+def _resolved(config: Config, source: Source, training: Slices) -> Config:
+    """Returns the configuration with everything decided that was left to the data or the machine."""
+    precision = supported_precision() if config.mixed_precision == "auto" else config.mixed_precision
+    return dataclasses.replace(
+        config,
+        dataset=source.name,
+        window_hu=config.window_hu or _auto_window(training),
+        epochs=config.epochs or (EPOCHS_SYNTHETIC if source.synthetic else EPOCHS_LITS),
+        mixed_precision=precision,
+    )
 
 
 def supported_precision() -> str:
@@ -144,27 +148,21 @@ def supported_precision() -> str:
     return "bfloat16" if any(name in flags_of_cpu for name in ("avx512_bf16", "amx_bf16")) else "float32"
 
 
-def _prepare(run: RunDir, config: Config, resume: bool) -> None:
-    """Checks that the folder of the run may be written to: new, or to be resumed with an equal configuration."""
+def _prepare(run: RunDir, resume: bool) -> str:
+    """Checks that the folder of the run is new, or may be resumed. Returns the command that has started the run."""
     if not run.config.is_file():
         if resume:
             run.read_config()  # raises, and says what to do
         if run.path.exists() and any(run.path.iterdir()):
             raise ValueError(f"run_dir must be a new or empty folder, or a run to --resume. Received {run.path}.")
-        return
+        return shlex.join(["python", "-m", "lsn_tf.train", *sys.argv[1:]])
     if not resume:
         raise ValueError(
             f"run_dir must be new. There is a run in {run.path}: add --resume to go on with it, or choose another."
         )
     if run.model.is_file() and run.results.is_file() and not run.state.exists():
         raise ValueError(f"this run has finished, there is nothing to resume. Received {run.path}; see {run.results}.")
-    started = run.read_config()
-    for name, value in dataclasses.asdict(config).items():
-        if name not in ("data_dir", "window_hu") and value != started[name]:
-            raise ValueError(
-                f"a resumed run must have the options it was started with. {name} was {started[name]!r}. "
-                f"Received {value!r}."
-            )
+    return run.read_config()["command"]
 
 
 def _training_slices(source: Source, config: Config) -> tuple[Slices, Slices]:
@@ -179,10 +177,6 @@ def _auto_window(slices: Slices) -> tuple[float, float]:
     """Returns the published window, narrowed to the range of these intensities, HU."""
     low, high = PUBLISHED_WINDOW_HU
     return max(low, float(slices.image.min())), min(high, float(slices.image.max()))
-
-
-def _command() -> str:
-    return shlex.join(["python", "-m", "lsn_tf.train", *sys.argv[1:]])
 
 
 def parsed_window(text: str) -> tuple[float, float] | None:
@@ -201,11 +195,31 @@ def parsed_window(text: str) -> tuple[float, float] | None:
 def main() -> dict[str, Any]:
     """Reads the flags and trains."""
     values = flags.FLAGS
-    options = {field.name: values[field.name].value for field in dataclasses.fields(Config)}
-    config = Config(**{**options, "window_hu": parsed_window(values.window_hu)})
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    run = RunDir(values.run_dir or f"runs/{config.model}-fold{config.fold}-{stamp}")
+    if values.resume:
+        run = RunDir(values.run_dir or "")
+        config = _started_config(run, values)
+    else:
+        config = Config(**{**_flag_values(values), "window_hu": parsed_window(values.window_hu)})
+        stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        run = RunDir(values.run_dir or f"runs/{config.model}-fold{config.fold}-{stamp}")
     return train(config, run, values.resume, progress=not values.quiet)
+
+
+def _flag_values(values: flags.FlagValues) -> dict[str, Any]:
+    return {field.name: values[field.name].value for field in dataclasses.fields(Config)}
+
+
+def _started_config(run: RunDir, values: flags.FlagValues) -> Config:
+    """Returns the options that a run was started with. Raises ValueError if a flag on the command line differs."""
+    record = run.read_config()
+    started = {name: record[name] for name in _flag_values(values)}
+    for name, value in _flag_values(values).items():
+        if values[name].present and name not in ("window_hu", "dataset") and value != started[name]:
+            raise ValueError(
+                f"a resumed run keeps the options it was started with. {name} was {started[name]!r}. "
+                f"Received {value!r}. Leave --{name} out, or start another run."
+            )
+    return Config(**{**started, "window_hu": tuple(started["window_hu"])})
 
 
 def print_summary(results: Mapping[str, Any]) -> None:
@@ -226,7 +240,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("epochs", None, f"At most so many ({EPOCHS_SYNTHETIC} for the phantom, else {EPOCHS_LITS}).")
     flags.DEFINE_integer("batch_size", 16, "Slices a step, over all devices together.")
     flags.DEFINE_float("learning_rate", 2e-3, "Of Adam at the start; falls to zero along a cosine.")
-    flags.DEFINE_integer("patience", 40, "Epochs without a better validation Dice before stopping.")
+    flags.DEFINE_integer("patience", 50, "Epochs without a better validation Dice before stopping.")
     flags.DEFINE_integer("seed", 0, "Of weights, order and augmentation; a run repeats bit for bit on a CPU.")
     flags.DEFINE_bool("augment", True, "Random affine maps and changes of intensity.")
     flags.DEFINE_bool("jit", True, "Let XLA fuse the level set evolution.")

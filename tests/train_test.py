@@ -74,7 +74,9 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_weights(finished, tmp_pa
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not killed.model.exists()
-    resumed = _run("train", *arguments, "--resume")
+    other = _run("train", f"--run_dir={killed.path}", "--resume", "--seed=4", "--quiet")
+    assert other.returncode == 2 and "seed was 3. Received 4" in other.stderr.splitlines()[-1]
+    resumed = _run("train", f"--run_dir={killed.path}", "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert "Resuming after epoch" in resumed.stderr
     for a, b in zip(_weights(run), _weights(killed), strict=True):
@@ -167,7 +169,7 @@ def test_bad_usage_gets_one_line_and_exit_code_2(tmp_path):
     assert "Traceback" not in process.stderr
 
 
-def test_a_model_of_another_fold_or_options_is_not_resumed(finished):
+def test_a_finished_run_is_neither_resumed_nor_overwritten(finished):
     run, _ = finished
     with pytest.raises(ValueError, match="nothing to resume"):
         train.train(train.Config(model="unet_2019", epochs=3), run, resume=True)
