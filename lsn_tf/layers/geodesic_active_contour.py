@@ -13,7 +13,7 @@ class GeodesicActiveContour(keras.layers.Layer):
 
     Args:
         balloon: c, mm/s; positive expands.
-        attraction: beta, the pull towards edges, mm**2/s, not negative.
+        attraction: beta, the pull towards edges, mm**2/s, not negative; with 0 there is no such term.
         smoothing: alpha, the weight of curvature per pixel size h, mm/s, not negative.
         trainable: whether the three scalars are learned.
 
@@ -22,7 +22,7 @@ class GeodesicActiveContour(keras.layers.Layer):
         spacing: (batch, 2), pixel size (dy, dx), mm.
 
     Returns:
-        The fields of a `LevelSetStep`: a dict of "speed", "velocity" and "curvature_weight".
+        The fields of a `LevelSetStep`: a dict of "speed", "curvature_weight" and, if there is attraction, "velocity".
 
     Reference: Caselles, Kimmel & Sapiro (1997), doi:10.1023/A:1007979827043.
     """
@@ -40,7 +40,8 @@ class GeodesicActiveContour(keras.layers.Layer):
     def build(self, edge_indicator_shape, spacing_shape=None):
         self.gradient.build(edge_indicator_shape)
         self.c = self._scalar("balloon", self.balloon)
-        self.beta = self._scalar("attraction", self.attraction, keras.constraints.NonNeg())
+        if self.attraction:
+            self.beta = self._scalar("attraction", self.attraction, keras.constraints.NonNeg())
         self.alpha = self._scalar("smoothing", self.smoothing, keras.constraints.NonNeg())
         self.built = True
 
@@ -49,13 +50,12 @@ class GeodesicActiveContour(keras.layers.Layer):
         return self.add_weight(name=name, shape=(), initializer=initializer, constraint=constraint)
 
     def call(self, edge_indicator, spacing):
-        g_y, g_x = self.gradient(edge_indicator, spacing)
         pixel = keras.ops.sqrt(spacing[:, 0] * spacing[:, 1])[:, None, None, None]
-        return {
-            "speed": self.c * edge_indicator,
-            "velocity": -self.beta * keras.ops.concatenate([g_y, g_x], axis=-1),
-            "curvature_weight": self.alpha * pixel * edge_indicator,
-        }
+        fields = {"speed": self.c * edge_indicator, "curvature_weight": self.alpha * pixel * edge_indicator}
+        if self.attraction:
+            gradient = keras.ops.concatenate(self.gradient(edge_indicator, spacing), axis=-1)
+            fields["velocity"] = -self.beta * gradient
+        return fields
 
     def get_config(self):
         config = {"balloon": self.balloon, "attraction": self.attraction, "smoothing": self.smoothing}

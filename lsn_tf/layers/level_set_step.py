@@ -82,9 +82,12 @@ class LevelSetStep(keras.layers.Layer):
         return rate
 
     def _reach(self, gain_y, gain_x):
-        """Bounds the derivative of |grad phi| with respect to the pixel itself; Osher-Sethian has two terms an axis."""
-        both_sides = ops.sqrt(2.0 * (gain_y**2 + gain_x**2))  # not below gain_y + gain_x, equal on square pixels
-        return both_sides if self.scheme == "osher_sethian" else gain_y + gain_x
+        """Bounds the derivative of |grad phi| with respect to the pixel itself, by Cauchy and Schwarz.
+
+        Of the two differences along an axis Godunov takes the steeper one, Osher and Sethian may take both.
+        """
+        sides = 1.0 if self.scheme == "godunov" else 2.0
+        return ops.sqrt(sides * (gain_y**2 + gain_x**2))
 
     def get_config(self):
         return {**super().get_config(), "scheme": self.scheme, "learning": self.learning}

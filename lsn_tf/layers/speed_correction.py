@@ -42,7 +42,7 @@ class SpeedCorrection(keras.layers.Layer):
         corrected["speed"] = corrected["speed"] + ops.tanh(maps[..., :n])
         corrected["curvature_weight"] = corrected["curvature_weight"] * (2 * ops.sigmoid(maps[..., n : 2 * n]))
         if self.transport:
-            corrected["velocity"] = corrected["velocity"] + ops.tanh(maps[..., 2 * n :])
+            corrected["velocity"] = corrected.get("velocity", 0.0) + ops.tanh(maps[..., 2 * n :])
         return corrected
 
     def get_config(self):

@@ -10,7 +10,7 @@ from lsn_tf.models.level_set import LevelSetNetwork
 from lsn_tf.models.unet import UNet
 
 PRESETS: dict[str, Callable[..., keras.Model]] = {
-    "lse": partial(LevelSetNetwork, name="lse", width=0, balloon=1.0),
+    "lse": partial(LevelSetNetwork, name="lse", width=0, balloon=1.0, attraction=1.0),
     "lsn": partial(LevelSetNetwork, name="lsn"),
     # The published network: one grid, a learned edge indicator of 16 kernels, steps that share their weights and
     # dt = 0.05; its defects mended (upwind differences, edges replicated, physical units, signed distance).
@@ -23,6 +23,7 @@ PRESETS: dict[str, Callable[..., keras.Model]] = {
         time_step=0.05,
         edges="learned",
         balloon=4.0,
+        attraction=1.0,
     ),
     "unet": partial(UNet, name="unet"),
     # The published U-Net: 14,608 kernels of 3x3 in 18 convolutions. The deepest decoder stage takes no skip

@@ -40,7 +40,7 @@ class LevelSetNetwork(ImageToPhi):
         initial_contour: "disc" starts from a fixed disc, "given" from a level set function of the user's, e.g. of
             `numerics.level_sets.from_seed_points` or `signed_distance`, as a third input.
         balloon: V in flat regions before any correction, mm/s.
-        attraction: pull towards edges before any correction, mm**2/s.
+        attraction: pull towards edges before any correction, mm**2/s; with 0 there is no such term.
         smoothing: weight of curvature before any correction, mm/s.
 
     Call arguments:
@@ -70,7 +70,7 @@ class LevelSetNetwork(ImageToPhi):
         edges: str = "gradient",
         initial_contour: str = "disc",
         balloon: float = 0.0,
-        attraction: float = 1.0,
+        attraction: float = 0.0,
         smoothing: float = 0.125,
         name: str = "lsn",
     ):

@@ -87,7 +87,7 @@ def test_a_slow_front_moves_time_step_pixels_a_step_and_a_fast_one_the_cfl_numbe
     plane = np.tile(np.arange(12, dtype=np.float32) * 0.5, (12, 1))[None, ..., None]
     spacing = np.full((1, 2), 0.5, np.float32)
     evolution = LevelSetEvolution(2, cfl=0.8, time_step=0.25)
-    for speed, pixels in [(1.0, 2 * 0.25), (10.0, 2 * 0.8 / 2)]:  # |V| dt (1 / dy + 1 / dx) = 0.8
+    for speed, pixels in [(1.0, 2 * 0.25), (10.0, 2 * 0.8 / np.sqrt(2))]:  # |V| dt sqrt(1 / dy**2 + 1 / dx**2) = 0.8
         moved = numpy_of(evolution(plane, {"speed": np.full((1, 12, 12, 1), speed, np.float32)}, spacing))
         np.testing.assert_allclose((plane - moved)[0, 4:-4, 4:-4], 0.5 * pixels, rtol=1e-5)
 
