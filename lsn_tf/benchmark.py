@@ -21,6 +21,7 @@ from absl import flags
 from lsn_tf import common_flags
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import Slices, gather_slices, training_batches
+from lsn_tf.training.deep_supervision import masks_for
 from lsn_tf.training.fitting import FitOptions, compiled_model
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def train_step(preset: str, slices: Slices, precision: str = "float32", jit: boo
     keras.utils.set_random_seed(0)
     model = compiled_model(options, steps=100)
     inputs, mask = next(iter(training_batches(slices, BATCH_SIZE, 0, augmented=False)))
-    return lambda: model.train_on_batch(inputs, mask)
+    return lambda: model.train_on_batch(inputs, masks_for(model, mask))
 
 
 def benchmark_data(slices: Slices, repeats: int) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ class LevelSetLoss(keras.losses.Loss):
 
     Call arguments:
         y_true: mask, (batch, height, width, 1), in [0, 1]: the share of the pixel that lies inside.
-        y_pred: phi, (batch, height, width, 1), mm.
+        y_pred: phi, mm, on the grid of the mask or on one that is coarser by a whole factor, over which it is averaged.
 
     Returns:
         One value a slice, (batch,), reduced as Keras losses are.
@@ -60,6 +60,8 @@ class LevelSetLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         logit = inside_logit(ops.cast(y_pred, "float32"), self.width_mm)
         mask, occupancy = ops.cast(y_true, "float32"), ops.sigmoid(logit)
+        if (factor := mask.shape[1] // occupancy.shape[1]) > 1:
+            mask = ops.average_pool(mask, factor)
         axes = (1, 2, 3)
         difference = ops.sum((mask - occupancy) ** 2, axis=axes)
         dice_term = difference / (ops.sum(mask**2, axis=axes) + ops.sum(occupancy**2, axis=axes) + 1.0)

@@ -11,7 +11,9 @@ from lsn_tf.artifacts import RunDir, read_json, write_csv, write_json
 from lsn_tf.data.pipeline import Slices
 from lsn_tf.metrics import dice
 from lsn_tf.numerics.level_sets import inside
+from lsn_tf.training.deep_supervision import finest
 
+LOGGED = ("loss", "val_dice", "val_dice_min", "val_share")  # the columns of history.csv
 COLLAPSE_EPOCHS = 5
 FULL_SHARE = 0.9  # of the pixels
 
@@ -32,7 +34,7 @@ class ScanValidation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         inputs = {"image": self.slices.image.astype(np.float32), "spacing": self.slices.spacing}
-        predicted = inside(self.model.predict(inputs, batch_size=self.batch_size, verbose=0))
+        predicted = inside(finest(self.model.predict(inputs, batch_size=self.batch_size, verbose=0)))
         scans = [self.slices.volume_id == number for number in np.unique(self.slices.volume_id)]
         scores = [dice(self.slices.mask[scan] > 0.5, predicted[scan]) for scan in scans]
         logs |= {"val_dice": float(np.mean(scores)), "val_dice_min": min(scores), "val_share": float(predicted.mean())}
@@ -118,7 +120,7 @@ class TrainingState(keras.callbacks.Callback):
         return len(self.rows) - self.best["epoch"] >= self.patience
 
     def on_epoch_end(self, epoch, logs=None):
-        self.rows.append({"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}})
+        self.rows.append({"epoch": epoch + 1, **{name: float(logs[name]) for name in LOGGED}})
         previous = {path.name for path in self.run.state.glob("*.weights.h5")}
         latest = self._save(f"epoch_{epoch + 1}")
         if logs["val_dice"] > self.best["val_dice"]:

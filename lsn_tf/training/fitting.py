@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from lsn_tf.artifacts import RunDir, write_json
 from lsn_tf.data.pipeline import Slices, steps_per_epoch, training_batches
-from lsn_tf.metrics import LevelSetLoss
 from lsn_tf.models import build_model
 from lsn_tf.training.callbacks import CollapsedError, CollapseDetector, EpochSeeds, ScanValidation, TrainingState
+from lsn_tf.training.deep_supervision import compile_supervised, masks_for, supervised
 from lsn_tf.training.tracing import trace_steps_once
 
 logger = logging.getLogger(__name__)
@@ -94,10 +94,11 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
         state,
         keras.callbacks.TensorBoard(run.tensorboard),
     ]
+    batches = training_batches(training, options.batch_size, options.seed, first_epoch, options.augment)
     started = time.monotonic()
     if first_epoch < options.epochs and not state.finished:
         model.fit(
-            training_batches(training, options.batch_size, options.seed, first_epoch, options.augment),
+            batches.map(lambda inputs, mask: (inputs, masks_for(model, mask))),
             initial_epoch=first_epoch,
             epochs=options.epochs,
             steps_per_epoch=steps,
@@ -125,9 +126,9 @@ def compiled_model(options: FitOptions, steps: int) -> keras.Model:
     keras.config.set_dtype_policy(_policy(options.mixed_precision))
     try:
         with strategy.scope():
-            model = build_model(options.model, options.window_hu)
+            model = supervised(build_model(options.model, options.window_hu))
             schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
-            model.compile(keras.optimizers.Adam(schedule), LevelSetLoss(), jit_compile=False)
+            compile_supervised(model, keras.optimizers.Adam(schedule))
     finally:
         keras.config.set_dtype_policy(previous)
     trace_steps_once(model, options.jit)
@@ -143,5 +144,5 @@ def _best_model(options: FitOptions, state: TrainingState) -> keras.Model:
     if not math.isfinite(state.best["val_dice"]) or state.best["epoch"] == 0:
         raise CollapsedError("no epoch has ended with a model worth keeping.")
     model = build_model(options.model, options.window_hu)
-    model.load_weights(state.weights(state.best["weights"]), skip_mismatch=False)
+    supervised(model).load_weights(state.weights(state.best["weights"]))
     return model

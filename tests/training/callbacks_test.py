@@ -41,10 +41,10 @@ def test_a_scan_is_scored_over_all_its_voxels():
     phi = -np.ones(mask.shape)
     phi[2] = 1
     validation.set_model(types.SimpleNamespace(predict=lambda *_, **__: phi))
-    validation.on_epoch_end(0, logs := {})
-    assert logs["val_dice"] == pytest.approx((2 * 6 / (6 + 8) + 0) / 2)
-    assert logs["val_dice_min"] == 0
-    assert logs["val_share"] == pytest.approx(2 / 3)
+    validation.on_epoch_end(0, scores := {})
+    assert scores["val_dice"] == pytest.approx((2 * 6 / (6 + 8) + 0) / 2)
+    assert scores["val_dice_min"] == 0
+    assert scores["val_share"] == pytest.approx(2 / 3)
 
 
 def _model(seed: int = 0) -> keras.Model:
@@ -55,10 +55,14 @@ def _model(seed: int = 0) -> keras.Model:
     return model
 
 
+def logs(score: float) -> dict[str, float]:
+    return dict.fromkeys(callbacks.LOGGED, 0.5) | {"val_dice": score}
+
+
 def _end_epochs(state: callbacks.TrainingState, model: keras.Model, scores: list[float]) -> None:
     state.set_model(model)
     for epoch, score in enumerate(scores):
-        state.on_epoch_end(epoch, {"loss": 1.0, "val_dice": score})
+        state.on_epoch_end(epoch, logs(score))
 
 
 def test_a_state_is_restored_with_weights_optimiser_and_history(tmp_path):
@@ -81,7 +85,7 @@ def test_training_stops_when_the_score_has_not_risen_for_patience_epochs(tmp_pat
     state, model = callbacks.TrainingState(RunDir(tmp_path), 2, {}), _model()
     _end_epochs(state, model, [0.5, 0.6, 0.6])
     assert not model.stop_training
-    state.on_epoch_end(3, {"loss": 1.0, "val_dice": 0.59})
+    state.on_epoch_end(3, logs(0.59))
     assert model.stop_training
 
 
@@ -98,7 +102,7 @@ def test_a_kill_while_the_state_is_written_leaves_the_epoch_before(tmp_path, mon
     _end_epochs(state, model, [0.5])
     monkeypatch.setattr(callbacks, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        state.on_epoch_end(1, {"loss": 1.0, "val_dice": 0.6})
+        state.on_epoch_end(1, logs(0.6))
     monkeypatch.undo()
     assert callbacks.TrainingState(run, 5, {}).restore(_model()) == 1
 
