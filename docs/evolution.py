@@ -45,10 +45,10 @@ def main(_):
     )
     figure, axes = plt.subplots(1, len(fronts), figsize=(2.2 * len(fronts), 2.6), layout="constrained")
     titles = ["initial contour", *(f"{phi.shape[1]} x {phi.shape[2]}" for phi in fronts[1:])]
-    side = trained["image_size"]
+    side, window = trained["image_size"], trained["window_hu"]
     for axis, phi, title in zip(axes, fronts, titles, strict=True):
-        axis.imshow(slices.image[n, ..., 0], cmap="gray", vmin=-100, vmax=300, extent=(0, side, side, 0))
-        draw_front(axis, slices.mask[n, ..., 0] - 0.5, side, colors="#35b779", linewidths=1, linestyles="dotted")
+        axis.imshow(slices.image[n, ..., 0], cmap="gray", vmin=window[0], vmax=window[1], extent=(0, side, side, 0))
+        draw_front(axis, slices.mask[n, ..., 0] - 0.5, side, colors="#35b779", linewidths=1.2, linestyles="dashed")
         draw_front(axis, np.asarray(phi)[0, ..., 0], side, colors="#fde725", linewidths=1.5)
         axis.set_title(title, fontsize=9)
         axis.axis("off")
