@@ -6,7 +6,6 @@ This is the only module that knows the sign. phi is a distance in mm, negative i
 from collections.abc import Sequence
 
 import numpy as np
-import skfmm
 
 INSIDE = -1.0  # the sign of phi inside the contour
 
@@ -39,8 +38,13 @@ def signed_distance(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray
         phi, shaped like mask, mm. Without a border (an empty or a full mask) every pixel is as far from it
         as the grid's diagonal.
 
+    Raises:
+        ImportError: if scikit-fmm is not installed: pip install 'lsn_tf[solver]'.
+
     Reference: Sethian (1996), doi:10.1073/pnas.93.4.1591, as implemented in scikit-fmm.
     """
+    import skfmm  # has no wheels: those who only train need no compiler
+
     mask = np.ascontiguousarray(mask, dtype=bool)  # scikit-fmm misreads arrays in Fortran order
     side = np.where(mask, INSIDE, -INSIDE)
     if mask.all() or not mask.any():
