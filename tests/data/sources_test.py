@@ -6,41 +6,42 @@ import tensorflow_datasets as tfds
 
 from lsn_tf.data import folds, phantoms, sources
 
+with tfds.core.registered.skip_registration():  # the real builder has this name too
 
-class _Builder(tfds.core.GeneratorBasedBuilder):
-    """A prepared data set with the features of liver_lits: volumes 1 and 30, three slices each."""
+    class _Builder(tfds.core.GeneratorBasedBuilder):
+        """A prepared data set with the features of liver_lits: volumes 1 and 30, three slices each."""
 
-    name = sources.DATASET
-    VERSION = tfds.core.Version("1.0.0")
-    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=sources.DEFAULT_CONFIG)]
+        name = sources.DATASET
+        VERSION = tfds.core.Version("1.0.0")
+        BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=sources.DEFAULT_CONFIG)]
 
-    def _info(self):
-        features = {
-            "image": tfds.features.Tensor(shape=(4, 6, 1), dtype=np.int16),
-            "label": tfds.features.Tensor(shape=(4, 6, 1), dtype=np.uint8),
-            "spacing_mm": tfds.features.Tensor(shape=(3,), dtype=np.float32),
-            "volume_id": np.int32,
-            "spacing_guessed": np.bool_,
-        }
-        return tfds.core.DatasetInfo(
-            builder=self, features=tfds.features.FeaturesDict(features), disable_shuffling=True
-        )
-
-    def _split_generators(self, dl_manager):
-        return {"fold_0": self._generate_examples(1, 2), "fold_1": self._generate_examples(30)}
-
-    def _generate_examples(self, *volumes):
-        for key, (volume, index) in enumerate((v, i) for v in volumes for i in range(3)):
-            yield (
-                key,
-                {
-                    "image": np.full((4, 6, 1), 10 * volume + index, np.int16),
-                    "label": np.full((4, 6, 1), index, np.uint8),
-                    "spacing_mm": np.array([5.0, 0.7, 0.9], np.float32),
-                    "volume_id": volume,
-                    "spacing_guessed": volume == 30,
-                },
+        def _info(self):
+            features = {
+                "image": tfds.features.Tensor(shape=(4, 6, 1), dtype=np.int16),
+                "label": tfds.features.Tensor(shape=(4, 6, 1), dtype=np.uint8),
+                "spacing_mm": tfds.features.Tensor(shape=(3,), dtype=np.float32),
+                "volume_id": np.int32,
+                "spacing_guessed": np.bool_,
+            }
+            return tfds.core.DatasetInfo(
+                builder=self, features=tfds.features.FeaturesDict(features), disable_shuffling=True
             )
+
+        def _split_generators(self, dl_manager):
+            return {"fold_0": self._generate_examples(1, 2), "fold_1": self._generate_examples(30)}
+
+        def _generate_examples(self, *volumes):
+            for key, (volume, index) in enumerate((v, i) for v in volumes for i in range(3)):
+                yield (
+                    key,
+                    {
+                        "image": np.full((4, 6, 1), 10 * volume + index, np.int16),
+                        "label": np.full((4, 6, 1), index, np.uint8),
+                        "spacing_mm": np.array([5.0, 0.7, 0.9], np.float32),
+                        "volume_id": volume,
+                        "spacing_guessed": volume == 30,
+                    },
+                )
 
 
 @pytest.fixture(scope="module")
