@@ -36,7 +36,7 @@ from lsn_tf.training.fitting import FitOptions, fit
 
 logger = logging.getLogger(__name__)
 PUBLISHED_WINDOW_HU = (-100.0, 400.0)  # Actor, Fuentes & Riviere (2020), doi:10.1117/12.2548871
-EPOCHS_SYNTHETIC, EPOCHS_LITS = 20, 50
+EPOCHS_SYNTHETIC, EPOCHS_LITS = 16, 50
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
