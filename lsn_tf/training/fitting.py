@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import math
 import shutil
 import sys
 import time
@@ -141,7 +140,7 @@ def _policy(precision: str) -> str:
 
 def _best_model(options: FitOptions, state: TrainingState) -> keras.Model:
     """Returns a float32 model with the best weights, free of whatever compilation the training used."""
-    if not math.isfinite(state.best["val_dice"]) or state.best["epoch"] == 0:
+    if state.best["epoch"] == 0:
         raise CollapsedError("no epoch has ended with a model worth keeping.")
     model = build_model(options.model, options.window_hu)
     supervised(model).load_weights(state.weights(state.best["weights"]))
