@@ -22,6 +22,7 @@ TYPICAL_SLICE_SPACING_MM = 1.0
 # would say "to the right"; we found it in slices of LiTS that ITK had given its own identity ("to the back").
 _AXES_WITHOUT_GEOMETRY = np.diag([-1.0, 1.0, 1.0])
 _SAME_GRID_MM = 1e-2
+_UNTURNED = np.array([[0, 1], [1, 1], [2, 1]])  # nibabel's orientation array that changes nothing
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,6 +47,11 @@ class Grid:
     def spacing_mm(self) -> tuple[float, float, float]:
         """(dz, dy, dx)."""
         return tuple(float(size) for size in nibabel.affines.voxel_sizes(self.affine)[::-1])
+
+    def as_stored(self, array: np.ndarray) -> np.ndarray:
+        """Returns (slices, height, width) along the axes of the file, as `stored_shape` has them."""
+        back = orientations.ornt_transform(_UNTURNED, self.turn)
+        return orientations.apply_orientation(array.transpose(2, 1, 0), back)
 
 
 def grid_of(image: nibabel.Nifti1Image, path: str | os.PathLike) -> Grid:

@@ -20,6 +20,7 @@ from lsn_tf.data.resampling import resize_image, resize_label
 __all__ = [
     "Scan",
     "VolumeError",
+    "read_mask",
     "read_scan",
     "read_shape",
     "resize_image",
@@ -71,6 +72,20 @@ def read_scan(image_path: str | os.PathLike, label_path: str | os.PathLike | Non
         turn = _turn_of_label(grid_of(label_image, label_path), grid, label_path, image_path)
         label = _converted(label_image, turn, np.uint8, _check_labels, label_path)
     return Scan(volume_number(image_path), hounsfield, label, grid.spacing_mm, grid.guessed, grid.affine)
+
+
+def read_mask(path: str | os.PathLike, image_path: str | os.PathLike) -> np.ndarray:
+    """Reads a mask that belongs to an image, whose header decides where both lie; see `grids.turn_of_label`.
+
+    Returns:
+        (slices, height, width) bool on the grid of `read_scan(image_path)`; True where the file is not zero.
+
+    Raises:
+        VolumeError: if a file is missing, damaged or no NIfTI; if the mask is not finite or does not fit the image.
+    """
+    grid = grid_of(open_nifti(image_path), image_path)
+    mask = read_nifti(path)
+    return _converted(mask, _turn_of_label(grid_of(mask, path), grid, path, image_path), np.bool_, _check_finite, path)
 
 
 def read_shape(image_path: str | os.PathLike, label_path: str | os.PathLike | None = None) -> tuple[int, int, int]:
@@ -142,7 +157,7 @@ def _converted(
     for plane, values in zip(converted, stored, strict=True):
         values = values if scaling == (1, 0) else values * scaling[0] + scaling[1]
         check(values, path)
-        plane[:] = np.rint(values) if values.dtype.kind == "f" else values
+        plane[:] = np.rint(values) if values.dtype.kind == "f" and dtype is not np.bool_ else values
     return converted
 
 
@@ -154,6 +169,11 @@ def _check_hounsfield(values: np.ndarray, path: str | os.PathLike) -> None:
             f"{path}: expected finite intensities in HU, within [{limits.min}, {limits.max}]. "
             f"Received [{lowest}, {highest}]. Convert the scan to HU."
         )
+
+
+def _check_finite(values: np.ndarray, path: str | os.PathLike) -> None:
+    if not np.isfinite(values).all():
+        raise VolumeError(f"{path}: expected a mask of finite numbers. Received NaN or infinity. Mend the mask.")
 
 
 def _check_labels(values: np.ndarray, path: str | os.PathLike) -> None:

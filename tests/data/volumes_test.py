@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from nibabel import orientations
 
-from lsn_tf.data.volumes import Scan, read_scan, read_shape, volume_number, write_scan
+from lsn_tf.data.volumes import Scan, VolumeError, read_mask, read_scan, read_shape, volume_number, write_scan
 
 SPACING_MM = (2.5, 0.7, 0.9)  # dz, dy, dx
 ORIGIN_MM = (11.0, -7.0, 5.0)
@@ -223,3 +223,58 @@ def test_a_trailing_axis_of_length_one_is_no_fourth_dimension(tmp_path):
 def test_single_slices_and_single_voxels_are_scans(tmp_path, shape):
     scan = make_scan(*shape)
     assert_same(read_scan(*write_scan(scan, tmp_path)), scan)
+
+
+@pytest.mark.parametrize("codes", AXIS_CODES)
+def test_a_mask_stored_in_any_way_is_brought_onto_its_image(tmp_path, codes):
+    scan = make_scan()
+    image = store(scan.image, scan.affine, "PIR", tmp_path / "volume-7.nii")
+    mask = store(scan.label * np.float32(0.2), scan.affine, codes, tmp_path / "mask.nii.gz")
+    read = read_mask(mask, image)
+    assert read.dtype == bool
+    np.testing.assert_array_equal(read, scan.label > 0)
+
+
+def test_the_image_wins_where_the_masks_affine_differs(tmp_path):
+    scan = make_scan()
+    image = store_plain(scan.image, scan.affine, tmp_path / "volume-7.nii")
+    mask = store_plain(scan.label, np.diag([0.9, 0.7, 2.5, 1.0]), tmp_path / "mask.nii")
+    np.testing.assert_array_equal(read_mask(mask, image), scan.label > 0)
+
+
+@pytest.mark.parametrize("dtype, value", [(np.uint8, 255), (np.int16, -1), (np.float32, 1e-6)])
+def test_whatever_is_not_zero_is_inside_a_mask(tmp_path, dtype, value):
+    scan = make_scan()
+    image = store_plain(scan.image, scan.affine, tmp_path / "volume-7.nii")
+    array = np.where(scan.label == 1, value, 0).astype(dtype)
+    mask = read_mask(store_plain(array, scan.affine, tmp_path / "mask.nii"), image)
+    np.testing.assert_array_equal(mask, scan.label == 1)
+
+
+@pytest.mark.parametrize("highest", [1.0, 255.0])
+def test_zero_is_outside_a_mask_that_its_header_scales(tmp_path, highest):
+    """As it comes about where a mask of floats is saved with the header of a CT, of type int16."""
+    scan = make_scan()
+    image = store_plain(scan.image, scan.affine, tmp_path / "volume-7.nii")
+    file = nibabel.Nifti1Image((scan.label == 1).transpose(2, 1, 0) * highest, scan.affine)
+    file.set_data_dtype(np.int16)
+    nibabel.save(file, tmp_path / "mask.nii")
+    assert nibabel.load(tmp_path / "mask.nii").dataobj.slope != 1
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.nii", image), scan.label == 1)
+
+
+def test_a_mask_of_another_shape_is_refused(tmp_path):
+    scan = make_scan()
+    image = store_plain(scan.image, scan.affine, tmp_path / "volume-7.nii")
+    mask = store_plain(scan.label[:-1], scan.affine, tmp_path / "mask.nii")
+    with pytest.raises(VolumeError, match=r"expected the shape of its image .* Received \(5, 6, 3\)"):
+        read_mask(mask, image)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_mask_that_is_not_finite_is_refused(tmp_path, value):
+    scan = make_scan()
+    image = store_plain(scan.image, scan.affine, tmp_path / "volume-7.nii")
+    mask = store_plain(np.full(scan.image.shape, value), scan.affine, tmp_path / "mask.nii")
+    with pytest.raises(VolumeError, match="expected a mask of finite numbers"):
+        read_mask(mask, image)
