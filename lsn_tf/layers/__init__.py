@@ -1,8 +1,10 @@
 """The terms of the level set equation, one Keras layer each. `ls` of this folder reads like the equation."""
 
 from lsn_tf.layers.constraints import Consistent
-from lsn_tf.layers.curvature import Curvature
+from lsn_tf.layers.curvature import Curvature, MonotoneCurvature
 from lsn_tf.layers.edge_indicator import EdgeIndicator, LearnedEdgeIndicator
+from lsn_tf.layers.eikonal import Eikonal
+from lsn_tf.layers.essentially_non_oscillatory import EssentiallyNonOscillatory
 from lsn_tf.layers.euler_block import EulerBlock
 from lsn_tf.layers.geodesic_active_contour import GeodesicActiveContour
 from lsn_tf.layers.hounsfield_window import HounsfieldWindow
@@ -10,6 +12,7 @@ from lsn_tf.layers.initial_contour import InitialContour
 from lsn_tf.layers.level_set_evolution import LevelSetEvolution
 from lsn_tf.layers.level_set_step import LevelSetStep, cfl_time_step
 from lsn_tf.layers.occupancy import Occupancy
+from lsn_tf.layers.region_speed import ChanVese, IntensitySpeed
 from lsn_tf.layers.reinitialization import Reinitialization
 from lsn_tf.layers.resample import Refine, Resample
 from lsn_tf.layers.speed_correction import SpeedCorrection
@@ -17,16 +20,21 @@ from lsn_tf.layers.stencil_conv import StencilConv
 from lsn_tf.layers.upwind import Propagation, Transport
 
 __all__ = [
+    "ChanVese",
     "Consistent",
     "Curvature",
     "EdgeIndicator",
+    "Eikonal",
+    "EssentiallyNonOscillatory",
     "EulerBlock",
     "GeodesicActiveContour",
     "HounsfieldWindow",
     "InitialContour",
+    "IntensitySpeed",
     "LearnedEdgeIndicator",
     "LevelSetEvolution",
     "LevelSetStep",
+    "MonotoneCurvature",
     "Occupancy",
     "Propagation",
     "Refine",

@@ -19,24 +19,26 @@ class Consistent(keras.constraints.Constraint):
 
     Args:
         stencils: names from the catalogue, one for each of the n kernels.
+        ndim: 2 for stencils of a plane, 3 for those of space.
 
     Call arguments:
-        kernel: (3, 3, 1, n).
+        kernel: (3, 3, 1, n) or (3, 3, 3, 1, n).
 
     Returns:
-        The projected kernel, (3, 3, 1, n).
+        The projected kernel, shaped like it.
     """
 
-    def __init__(self, stencils: Sequence[str]):
-        self.stencils = tuple(stencils)
-        projections = [consistent_projection(get_stencil(name)) for name in self.stencils]
-        self._matrices = np.stack([matrix for matrix, _ in projections]).astype(np.float32)
-        self._offsets = np.stack([offset for _, offset in projections]).astype(np.float32)
+    def __init__(self, stencils: Sequence[str], ndim: int = 2):
+        self.stencils, self.ndim = tuple(stencils), ndim
+        projections = [consistent_projection(get_stencil(name, ndim)) for name in self.stencils]
+        self._matrices = np.stack([matrix for matrix, _ in projections])
+        self._offsets = np.stack([offset for _, offset in projections])
 
     def __call__(self, kernel):
-        flat = ops.reshape(kernel, (9, len(self.stencils)))
-        projected = ops.einsum("nij,jn->in", self._matrices, flat) + self._offsets.T
+        flat = ops.reshape(kernel, (3**self.ndim, len(self.stencils)))
+        matrices, offsets = (ops.cast(a, kernel.dtype) for a in (self._matrices, self._offsets.T))
+        projected = ops.einsum("nij,jn->in", matrices, flat) + offsets
         return ops.reshape(projected, kernel.shape)
 
     def get_config(self):
-        return {"stencils": self.stencils}
+        return {"stencils": self.stencils, "ndim": self.ndim}

@@ -3,19 +3,32 @@
 import keras
 from keras import ops
 
-from lsn_tf.layers.stencil_conv import StencilConv, along, pad_edge
+from lsn_tf.layers.boundary import along, image_axes, pad, per_image
+from lsn_tf.layers.stencil_conv import StencilConv
+from lsn_tf.numerics.stencils import gradient_names
 
-SMOOTHING_RADIUS = 4  # pixels; the Gaussian is cut there, so sigma should not exceed about two pixels
+
+def smooth(image, spacing, sigma_mm: float, radius: int = 4):
+    """Convolves with a Gaussian of sigma_mm, edges replicated.
+
+    Args:
+        image: (batch, [depth,] height, width, 1).
+        spacing: (batch, 2 or 3), pixel size ([dz,] dy, dx), mm.
+        sigma_mm: its width, mm.
+        radius: where it is cut, pixels; sigma_mm should not exceed half of it.
+    """
+    for axis in image_axes(image):
+        image = _smooth_along(image, spacing[:, axis - 1], sigma_mm, radius, axis)
+    return image
 
 
-def _smooth(image, spacing, sigma_mm, axis):
-    """Convolves with a Gaussian of sigma_mm along one axis (1 or 2), edges replicated."""
-    offsets = ops.arange(-SMOOTHING_RADIUS, SMOOTHING_RADIUS + 1, dtype=image.dtype)
-    weights = ops.exp(-0.5 * ((offsets[None, :] * spacing[:, axis - 1, None]) / sigma_mm) ** 2)
+def _smooth_along(image, pixel, sigma_mm, radius, axis):
+    offsets = ops.arange(-radius, radius + 1, dtype=image.dtype)
+    weights = ops.exp(-0.5 * ((offsets[None, :] * pixel[:, None]) / sigma_mm) ** 2)
     weights = weights / ops.sum(weights, axis=1, keepdims=True)
-    padded, length = pad_edge(image, SMOOTHING_RADIUS, [axis]), ops.shape(image)[axis]
-    taps = range(2 * SMOOTHING_RADIUS + 1)
-    return sum(weights[:, k, None, None, None] * along(padded, axis, k, k + length) for k in taps)
+    padded, length = pad(image, radius, axes=[axis]), ops.shape(image)[axis]
+    taps = range(2 * radius + 1)
+    return sum(per_image(weights[:, k], len(image_axes(image))) * along(padded, axis, k, k + length) for k in taps)
 
 
 @keras.saving.register_keras_serializable("lsn_tf")
@@ -26,13 +39,14 @@ class EdgeIndicator(keras.layers.Layer):
         sigma_mm: width of the Gaussian that removes noise, mm.
         contrast: lambda, the gradient at which g = 1/2, HU/mm.
         power: p.
+        radius: where the Gaussian is cut, pixels; sigma_mm should not exceed half of it.
 
     Call arguments:
-        image: (batch, height, width, 1), HU.
-        spacing: (batch, 2), pixel size (dy, dx), mm.
+        image: (batch, [depth,] height, width, 1), HU.
+        spacing: (batch, 2 or 3), pixel size ([dz,] dy, dx), mm.
 
     Returns:
-        g, (batch, height, width, 1), in (0, 1].
+        g, shaped like the image, in (0, 1].
 
     Raises:
         ValueError: if sigma_mm, contrast or power is not positive.
@@ -40,28 +54,28 @@ class EdgeIndicator(keras.layers.Layer):
     Reference: Caselles, Kimmel & Sapiro (1997), doi:10.1023/A:1007979827043.
     """
 
-    def __init__(self, sigma_mm: float = 1.5, contrast: float = 10.0, power: float = 2.0, **kwargs):
+    def __init__(self, sigma_mm: float = 1.5, contrast: float = 10.0, power: float = 2.0, radius: int = 4, **kwargs):
         super().__init__(**kwargs)
-        if min(sigma_mm, contrast, power) <= 0:
+        if min(sigma_mm, contrast, power, radius) <= 0:
             raise ValueError(
-                "sigma_mm, contrast and power must be positive. "
-                f"Received sigma_mm={sigma_mm}, contrast={contrast}, power={power}."
+                "sigma_mm, contrast, power and radius must be positive. "
+                f"Received sigma_mm={sigma_mm}, contrast={contrast}, power={power}, radius={radius}."
             )
-        self.sigma_mm, self.contrast, self.power = sigma_mm, contrast, power
-        self.gradient = StencilConv(("central_y", "central_x"), dtype=self.dtype_policy, name="gradient")
+        self.sigma_mm, self.contrast, self.power, self.radius = sigma_mm, contrast, power, radius
 
     def build(self, image_shape, spacing_shape=None):
+        names = gradient_names(len(image_shape) - 2)
+        self.gradient = StencilConv(names, dtype=self.dtype_policy, name="gradient")
         self.gradient.build(image_shape)
         self.built = True
 
     def call(self, image, spacing):
-        smooth = _smooth(_smooth(image, spacing, self.sigma_mm, axis=1), spacing, self.sigma_mm, axis=2)
-        image_y, image_x = self.gradient(smooth, spacing)
-        squared = (image_y**2 + image_x**2) / self.contrast**2
+        slopes = self.gradient(smooth(image, spacing, self.sigma_mm, self.radius), spacing)
+        squared = sum(slope**2 for slope in slopes) / self.contrast**2
         return 1.0 / (1.0 + squared ** (self.power / 2))
 
     def get_config(self):
-        config = {"sigma_mm": self.sigma_mm, "contrast": self.contrast, "power": self.power}
+        config = {"sigma_mm": self.sigma_mm, "contrast": self.contrast, "power": self.power, "radius": self.radius}
         return {**super().get_config(), **config}
 
 
@@ -98,7 +112,7 @@ class LearnedEdgeIndicator(keras.layers.Layer):
         self.built = True
 
     def call(self, image):
-        edges = ops.conv(pad_edge(image), self.kernel, padding="valid")
+        edges = ops.conv(pad(image), self.kernel, padding="valid")
         return 1.0 / (1.0 + ops.sum(edges**2, axis=-1, keepdims=True))
 
     def get_config(self):

@@ -2,7 +2,9 @@
 
 import keras
 
+from lsn_tf.layers.boundary import per_image
 from lsn_tf.layers.stencil_conv import StencilConv
+from lsn_tf.numerics.stencils import gradient_names
 
 
 @keras.saving.register_keras_serializable("lsn_tf")
@@ -14,12 +16,13 @@ class GeodesicActiveContour(keras.layers.Layer):
     Args:
         balloon: c, mm/s; positive expands.
         attraction: beta, the pull towards edges, mm**2/s, not negative; with 0 there is no such term.
-        smoothing: alpha, the weight of curvature per pixel size h, mm/s, not negative.
+        smoothing: alpha, the weight of curvature per pixel size h (the geometric mean over the axes), mm/s, not
+            negative.
         trainable: whether the three scalars are learned.
 
     Call arguments:
-        edge_indicator: g, (batch, height, width, 1).
-        spacing: (batch, 2), pixel size (dy, dx), mm.
+        edge_indicator: g, (batch, [depth,] height, width, 1).
+        spacing: (batch, 2 or 3), pixel size ([dz,] dy, dx), mm.
 
     Returns:
         The fields of a `LevelSetStep`: a dict of "speed", "curvature_weight" and, if there is attraction, "velocity".
@@ -35,9 +38,10 @@ class GeodesicActiveContour(keras.layers.Layer):
                 f"Received attraction={attraction}, smoothing={smoothing}."
             )
         self.balloon, self.attraction, self.smoothing = balloon, attraction, smoothing
-        self.gradient = StencilConv(("central_y", "central_x"), dtype=self.dtype_policy, name="gradient")
 
     def build(self, edge_indicator_shape, spacing_shape=None):
+        names = gradient_names(len(edge_indicator_shape) - 2)
+        self.gradient = StencilConv(names, dtype=self.dtype_policy, name="gradient")
         self.gradient.build(edge_indicator_shape)
         self.c = self._scalar("balloon", self.balloon)
         if self.attraction:
@@ -50,7 +54,8 @@ class GeodesicActiveContour(keras.layers.Layer):
         return self.add_weight(name=name, shape=(), initializer=initializer, constraint=constraint)
 
     def call(self, edge_indicator, spacing):
-        pixel = keras.ops.sqrt(spacing[:, 0] * spacing[:, 1])[:, None, None, None]
+        ndim = spacing.shape[1]
+        pixel = per_image(keras.ops.prod(spacing, axis=1) ** (1 / ndim), ndim)
         fields = {"speed": self.c * edge_indicator, "curvature_weight": self.alpha * pixel * edge_indicator}
         if self.attraction:
             gradient = keras.ops.concatenate(self.gradient(edge_indicator, spacing), axis=-1)

@@ -1,14 +1,18 @@
-"""The loop in time: forward Euler steps with a time step from the CFL condition."""
+"""The loop in time: steps with a time step from the CFL condition."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 from keras import ops
 
+from lsn_tf.layers.boundary import per_image
 from lsn_tf.layers.level_set_step import LevelSetStep, cfl_time_step
 
 
 @keras.saving.register_keras_serializable("lsn_tf")
 class LevelSetEvolution(keras.layers.Layer):
-    """phi(0) -> phi(T) of the level set equation by forward Euler steps.
+    """phi(0) -> phi(T) of the level set equation by explicit steps in time.
 
     The time step is taken per image from the CFL condition, for whatever fields come.
 
@@ -18,16 +22,15 @@ class LevelSetEvolution(keras.layers.Layer):
         time_step: the longest time step, in seconds per mm of pixel size: no front is carried further than
             `time_step` pixels a step where |V| <= 1 mm/s. The CFL condition may shorten it, per image.
         tied: whether all steps share their stencils and fields (a true Euler iteration) or have one set each.
-        scheme: see `LevelSetStep`.
-        learning: see `LevelSetStep`.
+        step: the arguments of the `LevelSetStep`, e.g. {"scheme": "osher_sethian"}.
 
     Call arguments:
-        phi: (batch, height, width, 1), mm.
+        phi: (batch, [depth,] height, width, 1), mm.
         fields: see `LevelSetStep`; if not tied, `steps` times as many channels, those of the first step first.
-        spacing: (batch, 2), pixel size (dy, dx), mm.
+        spacing: (batch, 2 or 3), pixel size ([dz,] dy, dx), mm.
 
     Returns:
-        phi after the steps, (batch, height, width, 1), mm.
+        phi after the steps, shaped like phi, mm.
 
     Raises:
         ValueError: if steps < 1 or cfl is not in (0, 1).
@@ -39,8 +42,7 @@ class LevelSetEvolution(keras.layers.Layer):
         cfl: float = 0.9,
         time_step: float = 0.5,
         tied: bool = True,
-        scheme: str = "godunov",
-        learning: str = "frozen",
+        step: Mapping[str, Any] | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -49,10 +51,9 @@ class LevelSetEvolution(keras.layers.Layer):
         if not 0 < cfl < 1:
             raise ValueError(f"cfl must be in (0, 1), the range in which the scheme is stable. Received cfl={cfl}.")
         self.steps, self.cfl, self.time_step, self.tied = steps, cfl, time_step, tied
-        self.scheme, self.learning = scheme, learning
+        self.step = dict(step or {})
         self.euler_steps = [
-            LevelSetStep(scheme, learning, dtype=self.dtype_policy, name=f"step_{n}")
-            for n in range(1 if tied else steps)
+            LevelSetStep(**self.step, dtype=self.dtype_policy, name=f"step_{n}") for n in range(1 if tied else steps)
         ]
 
     def build(self, phi_shape, *_, **__):
@@ -69,15 +70,19 @@ class LevelSetEvolution(keras.layers.Layer):
         return phi
 
     def _advance(self, step, phi, fields, spacing, count):
-        longest = self.time_step * ops.min(spacing, axis=1)[:, None, None, None]
-        time_step = cfl_time_step(ops.stop_gradient(step.courant_rate(fields, spacing)), self.cfl, longest)
+        time_step = self.stable_time_step(step, fields, spacing)
         for _ in range(count):
             phi = step(phi, fields, spacing, time_step)
         return phi
+
+    def stable_time_step(self, step, fields, spacing):
+        """Returns dt of each image, (batch, 1, ..., 1), s; it is not a path along which gradients flow."""
+        longest = self.time_step * per_image(ops.min(spacing, axis=1), spacing.shape[1])
+        return cfl_time_step(ops.stop_gradient(step.courant_rate(fields, spacing)), self.cfl, longest)
 
     def compute_output_shape(self, phi_shape, *_, **__):
         return phi_shape  # said, so that building a model does not trace every step
 
     def get_config(self):
         config = {"steps": self.steps, "cfl": self.cfl, "time_step": self.time_step, "tied": self.tied}
-        return {**super().get_config(), **config, "scheme": self.scheme, "learning": self.learning}
+        return {**super().get_config(), **config, "step": self.step}

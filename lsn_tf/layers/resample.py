@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from lsn_tf.layers.stencil_conv import along, pad_edge
+from lsn_tf.layers.boundary import along, pad
 
 
 def area_weights(length, new_length):
@@ -77,7 +77,7 @@ class Refine(keras.layers.Layer):
 
 def _doubled(x, axis):
     """Puts two values in the place of each: three quarters of its own and one quarter of the nearer neighbour's."""
-    padded, shape = pad_edge(x, axes=[axis]), list(ops.shape(x))
+    padded, shape = pad(x, axes=[axis]), list(ops.shape(x))
     before, after = along(padded, axis, 0, -2), along(padded, axis, 2, None)
     pair = ops.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis=axis + 1)
     shape[axis] = 2 * shape[axis]

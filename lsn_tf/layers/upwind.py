@@ -6,17 +6,22 @@ from keras import ops
 SCHEMES = ("godunov", "osher_sethian")
 
 
-def _norm(y, x):
-    """Returns sqrt(y**2 + x**2) whose derivative where both vanish is 0, not NaN."""
-    squared = y * y + x * x
+def norm(components):
+    """Returns the root of the sum of squares, whose derivative where all vanish is 0, not NaN."""
+    squared = sum(component * component for component in components)
     positive = squared > 0
     return ops.where(positive, ops.sqrt(ops.where(positive, squared, 1.0)), 0.0)
+
+
+def _pairs(differences):
+    """Returns (D-, D+) of each axis."""
+    return list(zip(differences[::2], differences[1::2], strict=True))
 
 
 def _steepest(backward, forward, scheme):
     """Returns the upwind |derivative| along one axis of a front that expands."""
     from_left, from_right = ops.relu(backward), ops.relu(-forward)
-    return ops.maximum(from_left, from_right) if scheme == "godunov" else _norm(from_left, from_right)
+    return ops.maximum(from_left, from_right) if scheme == "godunov" else norm([from_left, from_right])
 
 
 @keras.saving.register_keras_serializable("lsn_tf")
@@ -26,17 +31,19 @@ class Propagation(keras.layers.Layer):
     With D- and D+ the backward and forward differences, for V > 0
     Godunov / Rouy-Tourin: |grad phi|**2 = sum over axes of max(max(D-, 0)**2, min(D+, 0)**2);
     Osher-Sethian:         |grad phi|**2 = sum over axes of max(D-, 0)**2 + min(D+, 0)**2;
-    for V < 0 both change their sign: a front that shrinks is one that expands in -phi.
+    for V < 0 both change their sign: a front that shrinks is one that expands in -phi. With differences of higher
+    order they are of that order, and no longer monotone.
 
     Args:
         scheme: "godunov" or "osher_sethian".
 
     Call arguments:
-        differences: (D-y, D+y, D-x, D+x), each (batch, height, width, 1), of phi in mm: dimensionless.
-        speed: V, (batch, height, width, 1), mm/s; positive expands.
+        differences: (D-y, D+y, D-x, D+x), in space with (D-z, D+z) before it, of phi in mm: dimensionless; each
+            (batch, [depth,] height, width, 1).
+        speed: V, shaped like phi, mm/s; positive expands.
 
     Returns:
-        V |grad phi|, (batch, height, width, 1), mm/s.
+        V |grad phi|, shaped like phi, mm/s.
 
     References: Osher & Sethian (1988), doi:10.1016/0021-9991(88)90002-2; Rouy & Tourin (1992), doi:10.1137/0729053.
     """
@@ -48,11 +55,9 @@ class Propagation(keras.layers.Layer):
         self.scheme = scheme
 
     def call(self, differences, speed):
-        side = ops.where(speed > 0, 1.0, -1.0)
-        backward_y, forward_y, backward_x, forward_x = (side * difference for difference in differences)
-        steepest_y = _steepest(backward_y, forward_y, self.scheme)
-        steepest_x = _steepest(backward_x, forward_x, self.scheme)
-        return speed * _norm(steepest_y, steepest_x)
+        expands = speed > 0
+        outward = [ops.where(expands, difference, -difference) for difference in differences]
+        return speed * norm([_steepest(backward, forward, self.scheme) for backward, forward in _pairs(outward)])
 
     def get_config(self):
         return {**super().get_config(), "scheme": self.scheme}
@@ -62,17 +67,23 @@ class Propagation(keras.layers.Layer):
 class Transport(keras.layers.Layer):
     """Transport by a vector field, a . grad phi, upwind on the sign of a; first-order accurate and monotone.
 
+    With differences of higher order it is of that order, and no longer monotone.
+
     Call arguments:
-        differences: (D-y, D+y, D-x, D+x), each (batch, height, width, 1), of phi in mm: dimensionless.
-        velocity: a = (ay, ax), (batch, height, width, 2), mm/s.
+        differences: (D-y, D+y, D-x, D+x), in space with (D-z, D+z) before it, of phi in mm: dimensionless; each
+            (batch, [depth,] height, width, 1).
+        velocity: a = ([az,] ay, ax), (batch, [depth,] height, width, 2 or 3), mm/s.
 
     Returns:
-        a . grad phi, (batch, height, width, 1), mm/s.
+        a . grad phi, shaped like phi, mm/s.
     """
 
     def call(self, differences, velocity):
-        backward_y, forward_y, backward_x, forward_x = differences
-        return _upwind(velocity[..., :1], backward_y, forward_y) + _upwind(velocity[..., 1:], backward_x, forward_x)
+        terms = [
+            _upwind(velocity[..., axis : axis + 1], backward, forward)
+            for axis, (backward, forward) in enumerate(_pairs(differences))
+        ]
+        return sum(terms[1:], start=terms[0])
 
 
 def _upwind(velocity, backward, forward):

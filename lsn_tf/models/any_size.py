@@ -36,12 +36,15 @@ class AnySize(keras.Model):
         self.built = True  # the model is built already, and resampling has no weights
 
     def call(self, inputs):
+        return self.from_grid(self.model(self.grid_inputs(inputs)), size=ops.shape(inputs["image"])[1:3])
+
+    def grid_inputs(self, inputs):
+        """Returns what the model itself is given: image and spacing on its own grid."""
         image, spacing = inputs["image"], inputs["spacing"]
         size = ops.shape(image)[1:3]
         grid = self._grid(*size)
         scale = ops.stack([ops.cast(n, "float32") / ops.cast(m, "float32") for n, m in zip(size, grid, strict=True)])
-        phi = self.model({"image": self.to_grid(image, size=grid), "spacing": spacing * scale})
-        return self.from_grid(phi, size=size)
+        return {"image": self.to_grid(image, size=grid), "spacing": spacing * scale}
 
     def _grid(self, height, width):
         """Returns the grid's height and width: multiples of the model's divisor in the image's proportions."""

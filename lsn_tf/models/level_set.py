@@ -36,6 +36,7 @@ class LevelSetNetwork(ImageToPhi):
         transport: whether the transport velocity is corrected too.
         learning: rung of the stencils: "frozen", "consistent" or "free".
         scheme: "godunov" or "osher_sethian".
+        curvature: "central", or "monotone" for a network whose every step keeps the maximum principle.
         edges: "gradient" for the classical edge indicator or "learned" for 3x3 kernels.
         initial_contour: "disc" starts from a fixed disc, "given" from a level set function of the user's, e.g. of
             `numerics.level_sets.from_seed_points` or `signed_distance`, as a third input.
@@ -50,6 +51,9 @@ class LevelSetNetwork(ImageToPhi):
 
     Returns:
         phi, (batch, height, width, 1), mm, negative inside.
+
+    Attributes:
+        equations: on each grid the symbolic {"phi", "fields", "spacing"} that its evolution starts from.
 
     References: Actor, Fuentes & Riviere (2020), doi:10.1117/12.2548871; Osher & Sethian (1988),
     doi:10.1016/0021-9991(88)90002-2.
@@ -67,6 +71,7 @@ class LevelSetNetwork(ImageToPhi):
         transport: bool = False,
         learning: str = "frozen",
         scheme: str = "godunov",
+        curvature: str = "central",
         edges: str = "gradient",
         initial_contour: str = "disc",
         balloon: float = 0.0,
@@ -85,8 +90,8 @@ class LevelSetNetwork(ImageToPhi):
         features = encoder_decoder(windowed, (width,) * scales, euler_step) if width else [None] * scales
         contour = {"balloon": balloon, "attraction": attraction, "smoothing": smoothing}
         evolution = {"steps": steps, "cfl": cfl, "time_step": time_step, "tied": tied}
-        evolution |= {"scheme": scheme, "learning": learning}
-        phi = None
+        step = {"scheme": scheme, "learning": learning, "curvature": curvature}
+        phi, equations = None, []
         for level, feature in zip(reversed(range(scales)), features, strict=True):
             image = layers.AveragePooling2D(2**level, dtype="float32", name=f"image_{level}")(windowed)
             spacing = layers.Rescaling(2**level, dtype="float32", name=f"spacing_{level}")(inputs["spacing"])
@@ -101,10 +106,24 @@ class LevelSetNetwork(ImageToPhi):
                 phi = _initial_phi(inputs, image, spacing, level)
             else:
                 phi = Refine(dtype="float32", name=f"refine_{level}")(phi)
-            phi = LevelSetEvolution(**evolution, dtype="float32", name=f"evolution_{level}")(phi, fields, spacing)
+            equations.append({"phi": phi, "fields": fields, "spacing": spacing})
+            phi = LevelSetEvolution(**evolution, step=step, dtype="float32", name=f"evolution_{level}")(
+                phi, fields, spacing
+            )
         config = {"window": tuple(window), "width": width, "scales": scales, "transport": transport, "edges": edges}
-        config |= {"initial_contour": initial_contour, **contour, **evolution}
+        config |= {"initial_contour": initial_contour, **contour, **evolution, **step}
         super().__init__(inputs, phi, divisor=2 ** (scales - 1), config=config, name=name)
+        self.equations = equations
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The coefficients of the equation, the names of `LevelSetStep`'s fields."""
+        return tuple(self.equations[0]["fields"])
+
+    @property
+    def evolutions(self) -> list[LevelSetEvolution]:
+        """The loops in time, from the coarsest grid to the finest; `equations` holds what each is given."""
+        return [layer for layer in self.layers if isinstance(layer, LevelSetEvolution)]
 
 
 def _initial_phi(inputs, image, spacing, level):

@@ -6,6 +6,7 @@ This is the only module that knows the sign. phi is a distance in mm, negative i
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import ndimage
 
 INSIDE = -1.0  # the sign of phi inside the contour
 
@@ -25,6 +26,22 @@ def ball(shape: Sequence[int], spacing_mm: Sequence[float], centre_mm: Sequence[
     axes = pixel_centres(shape, spacing_mm)
     distance = np.sqrt(sum((x - c) ** 2 for x, c in zip(axes, centre_mm, strict=True)))
     return -INSIDE * (distance - radius_mm)
+
+
+def box(
+    shape: Sequence[int], spacing_mm: Sequence[float], lower_mm: Sequence[float], upper_mm: Sequence[float]
+) -> np.ndarray:
+    """Returns the signed distance, mm, to the box between two corners (in mm from the first pixel).
+
+    Raises:
+        ValueError: if a side has no length.
+    """
+    if not np.all(np.less(lower_mm, upper_mm)):
+        raise ValueError(f"lower_mm must be below upper_mm on every axis. Received {lower_mm} and {upper_mm}.")
+    axes = pixel_centres(shape, spacing_mm)
+    beyond = [np.maximum(low - x, x - high) for x, low, high in zip(axes, lower_mm, upper_mm, strict=True)]
+    outside = np.sqrt(sum(np.maximum(x, 0) ** 2 for x in beyond))
+    return -INSIDE * (outside + np.minimum(np.max(beyond, axis=0), 0))
 
 
 def signed_distance(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
@@ -52,6 +69,39 @@ def signed_distance(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray
     return np.asarray(skfmm.distance(side, dx=list(spacing_mm)))
 
 
+def arrival_time(speed: np.ndarray, spacing_mm: Sequence[float], phi: np.ndarray, order: int = 2) -> np.ndarray:
+    """Returns when a front that starts as the zero contour of phi arrives, F |grad T| = 1, by fast marching.
+
+    Args:
+        speed: F, any dimension, mm/s. Where it is 0 the front never arrives.
+        spacing_mm: pixel size along each axis, mm.
+        phi: shaped like speed, mm.
+        order: of the differences, 1 or 2; the start at the contour is of first order for both.
+
+    Returns:
+        T, shaped like speed, s: 0 inside, inf where the front never arrives, which is all else if nothing is inside.
+
+    Raises:
+        ValueError: if the shapes differ, or speed is negative somewhere or not finite.
+        ImportError: if scikit-fmm is not installed: pip install 'lsn_tf[solver]'.
+
+    Reference: Sethian (1996), doi:10.1073/pnas.93.4.1591, as implemented in scikit-fmm.
+    """
+    speed, phi = np.ascontiguousarray(speed, dtype=float), np.ascontiguousarray(phi, dtype=float)
+    if speed.shape != phi.shape:
+        raise ValueError(f"speed and phi must have one shape. Received {speed.shape} and {phi.shape}.")
+    if not (np.isfinite(speed).all() and speed.min() >= 0):
+        raise ValueError(f"speed must be finite and at least 0. Received [{speed.min()}, {speed.max()}].")
+    within = inside(phi)
+    moving = within[speed > 0]
+    if moving.all() or not moving.any():
+        return np.where(within, 0.0, np.inf)
+    import skfmm  # has no wheels: those who only train need no compiler
+
+    time = skfmm.travel_time(phi, speed, dx=list(spacing_mm), order=order)
+    return np.where(within, 0.0, np.ma.filled(time, np.inf))
+
+
 def from_seed_points(
     shape: Sequence[int], spacing_mm: Sequence[float], seeds_mm: Sequence[Sequence[float]], radius_mm: float = 5.0
 ) -> np.ndarray:
@@ -59,3 +109,22 @@ def from_seed_points(
     if not len(seeds_mm):
         raise ValueError("seeds_mm must hold at least one point inside the object. Received none.")
     return np.min([ball(shape, spacing_mm, seed, radius_mm) for seed in seeds_mm], axis=0)
+
+
+def connected_to(phi: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Returns phi without the parts of its inside that share no pixel with the inside of another level set function.
+
+    A front may flow through a narrow passage that closes behind it; what it has left there is not connected any more.
+
+    Args:
+        phi: one level set function, mm.
+        start: shaped like phi, mm, e.g. the initial contour.
+
+    Returns:
+        phi, with the sign of the outside in those parts; phi itself if no part shares a pixel with `start`.
+    """
+    parts, _ = ndimage.label(inside(phi))
+    kept = np.unique(parts[inside(start) & (parts > 0)])
+    if not kept.size:
+        return phi
+    return np.where(inside(phi) & ~np.isin(parts, kept), -INSIDE * np.abs(phi), phi)

@@ -9,24 +9,30 @@ import pytest
 from lsn_tf import layers
 
 ARGUMENTS = {  # none at its default value
-    "Curvature": {"times_gradient": True, "epsilon": 1e-3, "learning": "free"},
-    "EdgeIndicator": {"sigma_mm": 2.5, "contrast": 7.0, "power": 1.5},
+    "Curvature": {"times_gradient": True, "epsilon": 1e-3, "learning": "free", "boundary": "periodic"},
+    "EdgeIndicator": {"sigma_mm": 2.5, "contrast": 7.0, "power": 1.5, "radius": 3},
+    "Eikonal": {"rounds": 3},
+    "EssentiallyNonOscillatory": {"order": 2, "boundary": "periodic"},
     "EulerBlock": {"time_step": 0.25},
     "GeodesicActiveContour": {"balloon": 2.0, "attraction": 3.0, "smoothing": 0.5},
     "HounsfieldWindow": {"window": (-50.0, 250.0)},
     "InitialContour": {"centre": (0.5, 0.25), "radius": 0.1},
     "LearnedEdgeIndicator": {"kernels": 4},
     "LevelSetEvolution": {
-        "steps": 3, "cfl": 0.5, "time_step": 0.25, "tied": False, "scheme": "osher_sethian", "learning": "consistent"
+        "steps": 3, "cfl": 0.5, "time_step": 0.25, "tied": False, "step": {"scheme": "osher_sethian"}
     },
-    "LevelSetStep": {"scheme": "osher_sethian", "learning": "consistent"},
+    "LevelSetStep": {
+        "scheme": "osher_sethian", "learning": "frozen", "differences": "weno5", "integrator": "tvd_rk3",
+        "curvature": "monotone", "boundary": "periodic"
+    },
+    "MonotoneCurvature": {"radius": 3, "boundary": "periodic"},
     "Occupancy": {"width_mm": 1.5},
     "Propagation": {"scheme": "osher_sethian"},
     "Refine": {},
     "Reinitialization": {"steps": 3},
     "Resample": {"method": "linear"},
     "SpeedCorrection": {"steps": 3, "transport": True},
-    "StencilConv": {"stencils": ("central_x", "second_yy"), "learning": "free"},
+    "StencilConv": {"stencils": ("central_x", "second_yy"), "learning": "free", "boundary": "periodic"},
     "Transport": {},
 }  # fmt: skip
 CLASSES = {name: cls for name, cls in vars(layers).items() if name in layers.__all__ and inspect.isclass(cls)}

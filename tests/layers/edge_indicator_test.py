@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lsn_tf.layers.edge_indicator import SMOOTHING_RADIUS, EdgeIndicator, LearnedEdgeIndicator
+from lsn_tf.layers.edge_indicator import EdgeIndicator, LearnedEdgeIndicator
 from lsn_tf.numerics.consistency import observed_order
 from lsn_tf.numerics.level_sets import pixel_centres
 
 PIXEL = (0.7, 0.9)
-MARGIN = SMOOTHING_RADIUS + 1
+MARGIN = EdgeIndicator().radius + 1
 INNER = np.s_[MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
@@ -79,6 +79,22 @@ def test_transposing_or_reflecting_the_image_does_so_to_the_edge_indicator(rng):
     np.testing.assert_allclose(edge_indicator(image.T, PIXEL[::-1]), g.T, rtol=1e-3)
     np.testing.assert_allclose(edge_indicator(image[::-1]), g[::-1], rtol=1e-3)
     np.testing.assert_allclose(edge_indicator(image[:, ::-1]), g[:, ::-1], rtol=1e-3)
+
+
+@pytest.mark.parametrize("axis", range(3), ids="zyx")
+def test_a_volume_that_does_not_change_along_an_axis_has_the_edges_of_its_slice(axis, rng):
+    image = 30 * rng.normal(size=(9, 10))
+    volume = np.repeat(np.expand_dims(image, axis), 5, axis)
+    g = EdgeIndicator(dtype="float64")(volume[None, ..., None], np.insert(PIXEL, axis, 2.5)[None])[0, ..., 0]
+    flat = EdgeIndicator(dtype="float64")(image[None, ..., None], np.array([PIXEL]))[0, ..., 0]
+    np.testing.assert_allclose(g, np.repeat(np.expand_dims(flat, axis), 5, axis), rtol=1e-11)
+
+
+def test_permuting_the_axes_of_a_volume_permutes_its_edge_indicator(rng):
+    volume, pixel, axes = 30 * rng.normal(size=(7, 8, 9)), np.array([2.5, 0.7, 0.9]), [2, 0, 1]
+    g = EdgeIndicator(dtype="float64")(volume[None, ..., None], pixel[None])[0, ..., 0]
+    permuted = EdgeIndicator(dtype="float64")(volume.transpose(axes)[None, ..., None], pixel[axes][None])[0, ..., 0]
+    np.testing.assert_allclose(permuted, ops.convert_to_numpy(g).transpose(axes), rtol=1e-11)
 
 
 @pytest.mark.parametrize("argument", ["sigma_mm", "contrast", "power"])

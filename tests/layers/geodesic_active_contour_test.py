@@ -48,6 +48,17 @@ def test_the_coefficients_are_those_of_the_equation(spacing):
     np.testing.assert_allclose(inner, np.broadcast_to([-0.06, -0.09], inner.shape), rtol=1e-4)
 
 
+def test_the_coefficients_in_space_are_those_of_the_equation():
+    pixel = np.array([2.5, 0.7, 0.9])
+    g = 0.5 + np.tensordot([0.01, 0.02, 0.03], pixel[:, None, None, None] * np.indices((5, 6, 7)), axes=1)
+    g = g[None, ..., None]
+    fields = GeodesicActiveContour(2.0, 3.0, 0.5, dtype="float64")(g, pixel[None])
+    np.testing.assert_allclose(fields["speed"], 2.0 * g)
+    np.testing.assert_allclose(fields["curvature_weight"], 0.5 * np.prod(pixel) ** (1 / 3) * g)
+    inner = np.array(fields["velocity"])[0, 1:-1, 1:-1, 1:-1]
+    np.testing.assert_allclose(inner, np.broadcast_to([-0.03, -0.06, -0.09], inner.shape), rtol=1e-9)
+
+
 def test_the_three_scalars_are_weights_unless_frozen():
     layer = GeodesicActiveContour()
     layer.build((1, 4, 4, 1))

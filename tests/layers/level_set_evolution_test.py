@@ -5,10 +5,14 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from lsn_tf.layers.constraints import Consistent
 from lsn_tf.layers.level_set_evolution import LevelSetEvolution
 from lsn_tf.layers.level_set_step import LevelSetStep, cfl_time_step
+from lsn_tf.layers.upwind import SCHEMES
+from lsn_tf.numerics.stencils import get_stencil
 
 SHAPE = (16, 15)
+ROUNDING = 1e-3  # single precision, after 1500 steps
 
 
 def random_case(rng, batch=1, channels=1):
@@ -41,8 +45,8 @@ def test_the_evolution_is_the_iteration_of_its_step(rng):
 def test_steps_of_their_own_start_as_the_shared_step(learning, rng):
     phi, fields, spacing = random_case(rng, batch=2)
     own = {name: np.tile(field, (1, 1, 1, 3)) for name, field in fields.items()}
-    tied = LevelSetEvolution(3, learning=learning)(phi, fields, spacing)
-    untied = LevelSetEvolution(3, learning=learning, tied=False)(phi, own, spacing)
+    tied = LevelSetEvolution(3, step={"learning": learning})(phi, fields, spacing)
+    untied = LevelSetEvolution(3, step={"learning": learning}, tied=False)(phi, own, spacing)
     np.testing.assert_array_equal(numpy_of(untied), numpy_of(tied))
 
 
@@ -55,15 +59,63 @@ def test_steps_of_their_own_take_their_own_fields_the_first_step_first(rng):
     np.testing.assert_array_equal(numpy_of(LevelSetEvolution(2, tied=False)(phi, fields, spacing)), numpy_of(expected))
 
 
-@pytest.mark.parametrize("scheme", ["godunov", "osher_sethian"])
-def test_phi_is_bounded_after_1500_steps_of_random_speeds(scheme, rng):
+def extremes(step, phi, fields, spacing, count=1500):
+    """Returns the lowest and the highest value of phi in that many steps."""
+
+    @tf.function
+    def run(phi):
+        dt, low, high = cfl_time_step(step.courant_rate(fields, spacing), 0.99), tf.reduce_min(phi), tf.reduce_max(phi)
+        for _ in tf.range(count):
+            phi = step(phi, fields, spacing, dt)
+            low, high = tf.minimum(low, tf.reduce_min(phi)), tf.maximum(high, tf.reduce_max(phi))
+        return low, high
+
+    return [float(value) for value in run(tf.constant(phi))]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("boundary", ["replicate", "periodic"])
+def test_phi_does_not_exceed_its_range_in_1500_steps_of_all_terms_with_random_coefficients(scheme, boundary, rng):
+    phi, fields, spacing = random_case(rng)
+    step = LevelSetStep(scheme, curvature="monotone", boundary=boundary)
+    step.build(phi.shape)
+    low, high = extremes(step, phi, fields, spacing)
+    assert phi.min() <= low and high <= phi.max()  # to the last bit of single precision
+
+
+def learned(kernel_of):
+    """Returns a step whose one-sided differences have learned these kernels, (3, 3) for backward and name."""
+    step = LevelSetStep(learning="free")
+    step.build((1, *SHAPE, 1))
+    kernels = [kernel_of(name) for name in step.one_sided.stencils]
+    step.one_sided.kernel.assign(np.stack(kernels, axis=-1)[:, :, None, :])
+    return step
+
+
+def test_learned_stencils_keep_phi_bounded_as_long_as_each_is_a_sum_of_one_sided_differences(rng):
+    """The time step follows their gains, so they may be as large as they like and look anywhere."""
+
+    def one_sided(name):
+        kernel = -rng.exponential(1.0, (3, 3))
+        kernel[1, 1] -= kernel.sum()
+        return kernel if name.startswith("backward") else -kernel
+
     phi, fields, spacing = random_case(rng)
     del fields["curvature_weight"]
-    low, high = phi.min(), phi.max()
-    evolution = tf.function(LevelSetEvolution(10, cfl=0.99, scheme=scheme))
-    for _ in range(150):
-        phi = evolution(phi, fields, spacing)
-    assert low - 1e-3 <= numpy_of(phi).min() and numpy_of(phi).max() <= high + 1e-3
+    low, high = extremes(learned(one_sided), phi, fields, spacing)
+    assert phi.min() - ROUNDING <= low and high <= phi.max() + ROUNDING
+
+
+def test_stencils_that_are_consistent_and_no_more_do_not_keep_phi_bounded(rng):
+    """Central differences are consistent with one-sided ones, and forward Euler steps with them are unstable."""
+    central = {"y": get_stencil("central_y").coefficients, "x": get_stencil("central_x").coefficients}
+    step = learned(lambda name: central[name[-1]])
+    constraint = Consistent(step.one_sided.stencils)
+    np.testing.assert_allclose(constraint(step.one_sided.kernel), step.one_sided.kernel, atol=1e-6)
+    phi, fields, spacing = random_case(rng)
+    del fields["curvature_weight"]
+    low, high = extremes(step, phi, fields, spacing, count=100)
+    assert not (2 * phi.min() < low and high < 2 * phi.max())
 
 
 def test_curvature_keeps_phi_bounded_too(rng):
@@ -90,6 +142,18 @@ def test_a_slow_front_moves_time_step_pixels_a_step_and_a_fast_one_the_cfl_numbe
     for speed, pixels in [(1.0, 2 * 0.25), (10.0, 2 * 0.8 / np.sqrt(2))]:  # |V| dt sqrt(1 / dy**2 + 1 / dx**2) = 0.8
         moved = numpy_of(evolution(plane, {"speed": np.full((1, 12, 12, 1), speed, np.float32)}, spacing))
         np.testing.assert_allclose((plane - moved)[0, 4:-4, 4:-4], 0.5 * pixels, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(6, 7), (4, 5, 6)], ids=["plane", "space"])
+def test_the_evolution_passes_the_method_on_to_its_step_and_takes_the_time_step_from_the_smallest_pixel(shape, rng):
+    phi, spacing = rng.normal(size=(1, *shape, 1)), np.array([(2.5, 0.7, 0.9)[-len(shape) :]])
+    fields = {"speed": rng.uniform(0.1, 0.2, phi.shape), "velocity": np.zeros((1, *shape, len(shape)))}
+    method = {"differences": "weno5", "integrator": "tvd_rk3", "boundary": "periodic"}
+    step = LevelSetStep(**method, dtype="float64")
+    dt = np.full((1,) * (len(shape) + 2), 0.25 * 0.7)
+    found = LevelSetEvolution(2, time_step=0.25, step=method, dtype="float64")(phi, fields, spacing)
+    expected = step(step(phi, fields, spacing, dt), fields, spacing, dt)
+    np.testing.assert_allclose(numpy_of(found), numpy_of(expected), rtol=1e-12)
 
 
 def test_an_image_that_does_not_move_is_unchanged(rng):

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lsn_tf.layers.stencil_conv import LEARNING, StencilConv, pad_edge
+from lsn_tf.layers.boundary import BOUNDARIES, pad
+from lsn_tf.layers.stencil_conv import LEARNING, StencilConv
 from lsn_tf.numerics.consistency import moment_conditions
-from lsn_tf.numerics.stencils import STENCILS, get_stencil
+from lsn_tf.numerics.stencils import STENCILS, catalogue, get_stencil
 
 NAMES = tuple(STENCILS)
 INTERIOR = (slice(None), slice(1, -1), slice(1, -1))
@@ -50,6 +51,42 @@ def test_shifted_slices_are_the_convolution_with_the_kernel(learning, rng):
     phi = rng.normal(size=(2, 8, 9, 1)).astype(np.float32)
     convolved = ops.conv(ops.convert_to_tensor(np.pad(phi, [(0, 0), (1, 1), (1, 1), (0, 0)], "edge")), layer.kernel)
     np.testing.assert_allclose(derivatives(layer, phi, np.ones((2, 2), np.float32)), convolved, atol=1e-5)
+
+
+@pytest.mark.parametrize("learning", ["frozen", "free"])
+def test_shifted_slices_of_space_are_the_convolution_with_the_kernel_in_physical_units(learning, rng):
+    names, pixel = tuple(catalogue(3)), np.array([2.5, 0.7, 0.9])
+    layer = StencilConv(names, learning, dtype="float64")
+    layer.build((None, None, None, None, 1))
+    if learning == "free":
+        layer.kernel.assign(rng.normal(size=layer.kernel.shape))
+    phi = rng.normal(size=(2, 4, 5, 6, 1))
+    padded = np.pad(phi, [(0, 0), (1, 1), (1, 1), (1, 1), (0, 0)], "edge")
+    kernel = ops.convert_to_tensor(ops.convert_to_numpy(layer.kernel), "float64")
+    unit = np.array([np.prod(pixel ** np.array(catalogue(3)[name].derivative)) for name in names])
+    convolved = ops.convert_to_numpy(ops.conv(ops.convert_to_tensor(padded, "float64"), kernel)) / unit
+    np.testing.assert_allclose(derivatives(layer, phi, np.stack([pixel, pixel])), convolved, atol=1e-11)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_beyond_the_frame_is_what_the_boundary_says(boundary, rng):
+    phi = rng.normal(size=(1, 4, 5, 6, 1))
+    pixel, layer = np.array([[2.5, 0.7, 0.9]]), StencilConv(tuple(catalogue(3)), boundary=boundary, dtype="float64")
+    found = derivatives(layer, phi, pixel)
+    wide = StencilConv(layer.stencils, dtype="float64")
+    expected = derivatives(wide, ops.convert_to_numpy(pad(phi, 2, boundary)), pixel)[:, 2:-2, 2:-2, 2:-2]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_more_padding_than_needed_changes_nothing(rng, spacing):
+    phi, layer = rng.normal(size=(1, 5, 6, 1)).astype(np.float32), built("frozen")
+    found = layer.of_padded(pad(phi, 3), spacing, 3)
+    np.testing.assert_array_equal(np.concatenate(found, axis=-1), derivatives(layer, phi, spacing))
+
+
+def test_a_stencil_along_z_is_refused_in_the_plane(spacing):
+    with pytest.raises(ValueError, match="Received 'central_z'"):
+        StencilConv(("central_z",))(np.ones((1, 5, 6, 1), np.float32), spacing)
 
 
 def test_all_rungs_give_bit_equal_output_until_they_are_trained(spacing, rng):
@@ -108,7 +145,7 @@ def test_nothing_flows_through_the_frame(spacing, rng):
 def test_padding_replicates_the_edge(radius, axes, rng):
     x = rng.normal(size=(2, 4, 5, 3)).astype(np.float32)
     widths = [(radius, radius) if axis in axes else (0, 0) for axis in range(4)]
-    np.testing.assert_array_equal(ops.convert_to_numpy(pad_edge(x, radius, axes)), np.pad(x, widths, "edge"))
+    np.testing.assert_array_equal(ops.convert_to_numpy(pad(x, radius, axes=axes)), np.pad(x, widths, "edge"))
 
 
 @pytest.mark.parametrize("learning", LEARNING)

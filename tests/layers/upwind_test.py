@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lsn_tf.layers.level_set_step import UPWIND
 from lsn_tf.layers.stencil_conv import StencilConv
 from lsn_tf.layers.upwind import SCHEMES, Propagation, Transport
 from lsn_tf.numerics.consistency import observed_order
 from lsn_tf.numerics.exact_solutions import paraboloid
+from lsn_tf.numerics.stencils import one_sided_names
 
 SCALES = [1.0, 0.5, 0.25]
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
@@ -17,7 +17,7 @@ every_side = pytest.mark.parametrize("side", [1.0, -1.0], ids=["positive", "nega
 
 def differences(phi, pixel):
     phi = np.asarray(phi, np.float32)[None, ..., None]
-    return StencilConv(UPWIND)(phi, np.array([pixel], np.float32))
+    return StencilConv(one_sided_names(2))(phi, np.array([pixel], np.float32))
 
 
 def propagate(phi, pixel, speed, scheme="godunov"):

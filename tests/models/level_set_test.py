@@ -114,7 +114,14 @@ def test_all_arguments_are_in_the_configuration():
         "cfl": 0.5,
         "tied": False,
     }
-    arguments |= {"transport": True, "learning": "free", "scheme": "osher_sethian", "edges": "learned", "balloon": 2.0}
+    arguments |= {
+        "transport": True,
+        "learning": "free",
+        "scheme": "osher_sethian",
+        "edges": "learned",
+        "balloon": 2.0,
+        "curvature": "monotone",
+    }
     arguments |= {"initial_contour": "given", "attraction": 3.0, "smoothing": 0.25, "name": "its_name"}
     assert set(arguments) == set(inspect.signature(LevelSetNetwork).parameters)
     assert LevelSetNetwork(**arguments).get_config() == arguments

@@ -81,3 +81,72 @@ def test_seed_points_make_the_union_of_their_balls():
 def test_no_seed_point_is_refused():
     with pytest.raises(ValueError, match="at least one point"):
         level_sets.from_seed_points((8, 8), SPACING, [])
+
+
+def test_a_box_is_the_distance_to_its_surface():
+    phi = level_sets.box((11, 12), SPACING, (1.4, 1.8), (4.2, 7.2))
+    assert phi[4, 5] == pytest.approx(-1.4)  # in the middle, the horizontal sides are nearest
+    assert phi[2, 5] == pytest.approx(0) and phi[4, 8] == pytest.approx(0)
+    assert phi[9, 5] == pytest.approx(3 * 0.7) and phi[4, 0] == pytest.approx(2 * 0.9)
+    assert phi[9, 11] == pytest.approx(np.hypot(3 * 0.7, 3 * 0.9))
+
+
+def test_a_box_in_three_dimensions_has_its_volume():
+    phi = level_sets.box((20, 30, 30), (1.0, 0.7, 0.9), (2.5, 3.85, 4.95), (12.5, 17.85, 22.95))
+    assert level_sets.inside(phi).sum() * 0.7 * 0.9 == pytest.approx(10 * 14 * 18)
+
+
+def test_a_box_without_volume_is_refused():
+    with pytest.raises(ValueError, match="below upper_mm"):
+        level_sets.box((5, 5), SPACING, (1, 2), (3, 2))
+
+
+@pytest.mark.parametrize("spacing", [(0.7, 0.9), (2.5, 0.7, 0.9)], ids=["2-D", "3-D"])
+def test_a_plane_front_arrives_after_distance_by_speed_and_is_already_inside(spacing):
+    shape = (9, 12, 10)[-len(spacing) :]
+    phi = level_sets.pixel_centres(shape, spacing)[-1] - 2.25
+    time = level_sets.arrival_time(np.full(shape, 2.0), spacing, phi)
+    np.testing.assert_allclose(time, np.maximum(phi, 0) / 2, atol=1e-12)
+
+
+def arrival_errors(order, pixels):
+    errors = []
+    for pixel in pixels:
+        shape, spacing = (round(14 / pixel), round(18 / pixel)), (pixel, 0.9 * pixel)
+        phi = level_sets.ball(shape, spacing, (7.0, 8.1), 3.0)
+        time = level_sets.arrival_time(np.full(shape, 0.5), spacing, phi, order)
+        errors.append(np.abs(time - 2 * phi)[phi > 0].mean())
+    return errors
+
+
+def test_the_arrival_time_of_a_circle_is_first_order_accurate_and_better_with_second_order_differences():
+    pixels = [0.8, 0.4, 0.2]
+    first, second = arrival_errors(1, pixels), arrival_errors(2, pixels)
+    assert observed_order(first, pixels) == pytest.approx(1, abs=0.2)
+    assert observed_order(second, pixels) > 1.3 and (np.array(second) < first).all()
+
+
+def test_where_the_speed_is_zero_and_behind_it_the_front_never_arrives():
+    speed = np.ones((6, 10))
+    speed[:, 6] = 0.0
+    time = level_sets.arrival_time(speed, SPACING, level_sets.box((6, 10), SPACING, (-9, -9), (9, 2)))
+    np.testing.assert_array_equal(np.isinf(time), np.arange(10) >= 6 + np.zeros((6, 1)))
+    assert (time[:, :3] == 0).all() and (time[:, 3:6] > 0).all()
+
+
+def test_without_a_front_all_is_inside_already_or_never_reached():
+    speed = np.ones((4, 5))
+    np.testing.assert_array_equal(level_sets.arrival_time(speed, SPACING, level_sets.INSIDE * speed), 0)
+    np.testing.assert_array_equal(level_sets.arrival_time(speed, SPACING, -level_sets.INSIDE * speed), np.inf)
+
+
+def test_a_front_that_cannot_move_stays_inside():
+    phi = level_sets.ball((8, 9), SPACING, (2.8, 3.6), 1.5)
+    time = level_sets.arrival_time(np.zeros((8, 9)), SPACING, phi)
+    np.testing.assert_array_equal(time, np.where(level_sets.inside(phi), 0, np.inf))
+
+
+@pytest.mark.parametrize("speed", [np.full((4, 5), -1.0), np.full((4, 5), np.nan), np.ones((5, 4))])
+def test_a_speed_that_makes_no_arrival_time_is_refused(speed):
+    with pytest.raises(ValueError, match="Received"):
+        level_sets.arrival_time(speed, SPACING, np.ones((4, 5)))
