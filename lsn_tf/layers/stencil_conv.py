@@ -75,7 +75,7 @@ class StencilConv(keras.layers.Layer):
     def of_padded(self, padded, spacing, halo: int = 1):
         """Returns the derivatives where phi has already been padded, by `halo` pixels."""
         return tuple(
-            self._correlate(padded, n, halo) / _unit(spacing, powers) for n, powers in enumerate(self.derivatives)
+            self._correlate(padded, n, halo) * _per_unit(spacing, powers) for n, powers in enumerate(self.derivatives)
         )
 
     def _correlate(self, padded, n, halo):
@@ -110,7 +110,7 @@ class StencilConv(keras.layers.Layer):
         return {**super().get_config(), **config}
 
 
-def _unit(spacing, powers):
-    """Returns the product over the axes of pixel size ** power, (batch, 1, ..., 1)."""
+def _per_unit(spacing, powers):
+    """Returns one over the product of pixel size ** power, (batch, 1, ..., 1): a factor, as pixels are many."""
     factors = [spacing[:, axis] ** power for axis, power in enumerate(powers) if power]
-    return per_image(math.prod(factors[1:], start=factors[0]), len(powers))
+    return per_image(1 / math.prod(factors[1:], start=factors[0]), len(powers))

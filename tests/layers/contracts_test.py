@@ -9,6 +9,7 @@ import pytest
 from lsn_tf import layers
 
 ARGUMENTS = {  # none at its default value
+    "ChanVese": {},
     "Curvature": {"times_gradient": True, "epsilon": 1e-3, "learning": "free", "boundary": "periodic"},
     "EdgeIndicator": {"sigma_mm": 2.5, "contrast": 7.0, "power": 1.5, "radius": 3},
     "Eikonal": {"rounds": 3},
@@ -17,6 +18,7 @@ ARGUMENTS = {  # none at its default value
     "GeodesicActiveContour": {"balloon": 2.0, "attraction": 3.0, "smoothing": 0.5},
     "HounsfieldWindow": {"window": (-50.0, 250.0)},
     "InitialContour": {"centre": (0.5, 0.25), "radius": 0.1},
+    "IntensitySpeed": {"width": 25.0, "spread": 0.5, "contraction": 0.75, "lowest_mean": 30.0},
     "LearnedEdgeIndicator": {"kernels": 4},
     "LevelSetEvolution": {
         "steps": 3, "cfl": 0.5, "time_step": 0.25, "tied": False, "step": {"scheme": "osher_sethian"}
