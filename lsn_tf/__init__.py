@@ -14,8 +14,11 @@ _HOMES = {
     "StencilConv": "lsn_tf.layers",
     "UNet": "lsn_tf.models",
     "build_model": "lsn_tf.models",
+    "certify": "lsn_tf.certificate",
     "dice": "lsn_tf.metrics",
+    "from_solver": "lsn_tf.solver",
     "signed_distance": "lsn_tf.numerics.level_sets",
+    "to_solver": "lsn_tf.solver",
 }
 
 __all__ = sorted(_HOMES)

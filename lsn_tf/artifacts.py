@@ -1,9 +1,12 @@
 """The folder of a run: every file name, once. Each stage reads what an earlier one has written here."""
 
 import csv
+import importlib.metadata
 import json
 import os
 import pathlib
+import platform
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +22,7 @@ class RunDir:
         self.model = self.path / "model.keras"
         self.results = self.path / "results.json"
         self.dice = self.path / "dice.csv"
+        self.certificate = self.path / "certificate.json"
         self.saved_model = self.path / "saved_model" / "1"
         self.failure = self.path / "failure.json"
         self.state = self.path / "state"
@@ -66,3 +70,12 @@ def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def machine() -> str:
+    """Returns processor, cores and versions of this machine, for results that came from it."""
+    cpu = pathlib.Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*:\s*(.+)", cpu.read_text()) if cpu.is_file() else []
+    processor = names[0] if names else platform.processor() or platform.machine()
+    keras = importlib.metadata.version("keras")
+    return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, Keras {keras}"

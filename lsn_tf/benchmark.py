@@ -1,15 +1,18 @@
 """Measures speed, as ratios side by side in one run.
 
-    python -m lsn_tf.benchmark --topic=train
+    python -m lsn_tf.benchmark solver
 
 Topics:
-    data   how long the input pipeline takes for a batch, against a training step that waits for it
-    train  a training step with and without XLA for the level set steps, in float32 and bfloat16
+    data    how long the input pipeline takes for a batch, against a training step that waits for it
+    solver  100 steps of the level set equation, against the tools that people use, as far as they are installed;
+            batches, several sizes and numbers of steps, and memory
+    train   a training step with and without XLA for the level set steps, in float32 and bfloat16
 
-Times are medians over --repeats, on the synthetic twin; ratios are against the first row.
+Times are medians over --repeats, on synthetic data, taken in turns; a ratio is against the first row of its group.
 """
 
-import logging
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,30 +20,52 @@ from typing import Any
 import keras
 import numpy as np
 from absl import flags
+from keras import ops
 
 from lsn_tf import common_flags
+from lsn_tf.artifacts import machine
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import Slices, gather_slices, training_batches
+from lsn_tf.layers import LevelSetStep, Reinitialization
+from lsn_tf.solver.marching import march_of
+from lsn_tf.solver.peers import Problem, expanding_contour, peers
+from lsn_tf.solver.solving import solve
+from lsn_tf.solver.stopping import Stopping
 from lsn_tf.training.deep_supervision import masks_for
 from lsn_tf.training.fitting import FitOptions, compiled_model
 
-logger = logging.getLogger(__name__)
 WINDOW_HU = (-100.0, 400.0)
 BATCH_SIZE = 16
 DRAINED_BATCHES = 50  # in a row, so that what was prefetched does not count
 VOLUMES = range(0, 131, 16)
 TRAIN_VARIANTS = (("float32", False), ("float32", True), ("bfloat16", False), ("bfloat16", True))
 
+STEPS = 100
+SHAPES = ((128, 128), (256, 256), (512, 512), (64, 64, 64), (128, 128, 128))
+BATCH_SHAPES = ((64, 64), (128, 128), (256, 256))
+GROWTH_STEPS = (50, 100, 200, 400)
+LARGE = (96, 256, 256)  # in which a small front is followed by an active box
+TINY = (16, 16)
+MEMORY_SHAPES = ((2048, 2048), (256, 256, 256))
+CFL = 0.9
+SLOW = 5.0  # s
 
-def median_seconds(work: Callable[[], Any], repeats: int) -> float:
-    """Returns the median time of a call, s, after one that is not counted."""
-    work()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times))
+
+def medians_in_turns(works: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
+    """Returns the median time of each, s: in turns, so that what else the machine does meets all alike.
+
+    The first call is not counted. One that takes longer than `SLOW` takes part in a single turn.
+    """
+    times = {name: [] for name in works}
+    for turn in range(repeats + 1):
+        for name, work in works.items():
+            if turn > 1 and times[name][0] > SLOW:
+                continue
+            started = time.perf_counter()
+            work()
+            if turn:
+                times[name].append(time.perf_counter() - started)
+    return {name: float(np.median(values)) for name, values in times.items()}
 
 
 def train_step(preset: str, slices: Slices, precision: str = "float32", jit: bool = False) -> Callable[[], Any]:
@@ -65,46 +90,134 @@ def train_step(preset: str, slices: Slices, precision: str = "float32", jit: boo
     return lambda: model.train_on_batch(inputs, masks_for(model, mask))
 
 
-def benchmark_data(slices: Slices, repeats: int) -> list[dict[str, Any]]:
-    """Times a batch of the pipeline, augmentation included, and the steps of the models that consume it."""
+def benchmark_data(slices: Slices, repeats: int) -> dict[str, float]:
+    """Times a batch of the pipeline, augmentation included, and the steps of the models that consume it; s."""
     batches = iter(training_batches(slices, BATCH_SIZE, 0))
-    drained = median_seconds(lambda: [next(batches) for _ in range(DRAINED_BATCHES)], repeats)
-    rows = [{"what": "a batch from the pipeline", "seconds": drained / DRAINED_BATCHES}]
-    for preset in ("unet", "lsn"):
-        seconds = median_seconds(train_step(preset, slices), repeats)
-        rows.append({"what": f"a training step of {preset}", "seconds": seconds})
-    return rows
+    drained = "a batch from the pipeline"
+    works = {drained: lambda: [next(batches) for _ in range(DRAINED_BATCHES)]}
+    works |= {f"a training step of {preset}": train_step(preset, slices) for preset in ("unet", "lsn")}
+    times = medians_in_turns(works, repeats)
+    return times | {drained: times[drained] / DRAINED_BATCHES}
 
 
-def benchmark_train(slices: Slices, repeats: int) -> list[dict[str, Any]]:
-    """Times a training step of the U-Net and of the LSN, with the options that are meant to make it faster."""
-    rows = []
+def benchmark_train(slices: Slices, repeats: int) -> dict[str, float]:
+    """Times a training step of the U-Net and of the LSN, with the options that are meant to make it faster; s."""
+    works = {}
     for preset in ("unet", "lsn"):
         for precision, jit in TRAIN_VARIANTS:
             if jit and preset == "unet":
                 continue  # it has no level set steps
-            seconds = median_seconds(train_step(preset, slices, precision, jit), repeats)
-            rows.append({"what": f"{preset}, {precision}{', XLA' if jit else ''}", "seconds": seconds})
+            works[f"{preset}, {precision}{', XLA' if jit else ''}"] = train_step(preset, slices, precision, jit)
+    return medians_in_turns(works, repeats)
+
+
+def our_steps(problem: Problem, steps: int, batch: int = 1) -> Callable[[], np.ndarray]:
+    """Returns a function that makes Godunov steps with curvature on a batch of copies of a problem."""
+    ndim = problem.phi.ndim
+    march = march_of(LevelSetStep(), (1,) * (ndim + 2))
+    phi, speed = (ops.stack([ops.convert_to_tensor(a[..., None])] * batch) for a in (problem.phi, problem.speed))
+    fields, spacing = {"speed": speed, "curvature_weight": problem.curvature * speed}, ops.ones((batch, ndim))
+    time_step = march.stable_time_step(fields, spacing, CFL)
+    return lambda: ops.convert_to_numpy(march(phi, fields, spacing, time_step, steps))
+
+
+def benchmark_solver(repeats: int) -> list[dict[str, Any]]:
+    """Times the solver against others, in batches, over sizes and steps, and with an active box; measures memory."""
+    rows = []
+    for shape in SHAPES:
+        problem = expanding_contour(shape)
+        works = {f"lsn_tf, {STEPS} steps": our_steps(problem, STEPS), **dict(peers(problem, STEPS))}
+        rows += _rows(_size(shape), medians_in_turns(works, repeats))
+    for shape in BATCH_SHAPES:
+        problem = expanding_contour(shape)
+        times = medians_in_turns({n: our_steps(problem, STEPS, n) for n in (1, 4, 16)}, repeats)
+        rows += _rows(f"batches of {_size(shape)}, a slice", {f"{n} at a time": t / n for n, t in times.items()})
+    problem = expanding_contour((256, 256))
+    times = medians_in_turns({n: our_steps(problem, n) for n in GROWTH_STEPS}, repeats)
+    rows += _rows("steps at 256 x 256, a step", {f"{n} steps": t / n for n, t in times.items()})
+    rows += _active_rows(repeats)
+    return rows + _memory_rows()
+
+
+def _active_rows(repeats: int) -> list[dict[str, Any]]:
+    """Times a small front in a large volume until T, on the whole and in its active box."""
+    small = expanding_contour((LARGE[0] // 2,) * 3)
+    phi = np.full(LARGE, small.phi.max() + 10, np.float32)
+    phi[tuple(slice(0, n) for n in small.phi.shape)] = small.phi
+    fields, spacing = {"speed": np.ones((1, *LARGE, 1), np.float32)}, np.ones((1, 3))
+
+    def until_t(active):
+        return solve(
+            phi[None, ..., None], fields, spacing, active=active, reinitialization=Reinitialization(10),
+            stopping=Stopping(max_steps=20, check_every=10, rms_mm=0, max_mm=0, frame_share=None),
+        )  # fmt: skip
+
+    works = {"the whole volume": lambda: until_t(False), "the active box": lambda: until_t(True)}
+    return _rows(f"a small front in {_size(LARGE)}, 20 steps", medians_in_turns(works, min(repeats, 3)))
+
+
+def _memory_rows() -> list[dict[str, Any]]:
+    """Measures the peak of a fresh process that makes a few steps, beyond that of one with a tiny image."""
+    rows, tiny = [], _peak_mib(TINY)
+    for shape in MEMORY_SHAPES:
+        mib, pixels = max(_peak_mib(shape) - tiny, 0.0), int(np.prod(shape))
+        row = {"group": "memory of a process at its peak", "what": _size(shape), "mib": round(mib, 1)}
+        rows.append({**row, "bytes_per_pixel": round(mib * 2**20 / pixels, 1)})
     return rows
 
 
-TOPICS = {"data": benchmark_data, "train": benchmark_train}
+def _peak_mib(shape: tuple[int, ...]) -> float:
+    """Returns the peak memory of a process that has made 10 steps."""
+    code = "import resource; from lsn_tf import benchmark; "
+    code += f"benchmark.our_steps(benchmark.expanding_contour({shape}), 10)(); "
+    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1]) / 1024
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _rows(group: str, times: Mapping[str, float]) -> list[dict[str, Any]]:
+    first = next(iter(times.values()))
+    return [{"group": group, "what": what, "seconds": t, "ratio": round(t / first, 2)} for what, t in times.items()]
+
+
+def _on_slices(measure: Callable[[Slices, int], dict[str, float]]) -> Callable[[int, int], list[dict[str, Any]]]:
+    """Gives a topic about training the slices that it works on."""
+
+    def rows(image_size, repeats):
+        times = measure(gather_slices(make_scans(VOLUMES), image_size), repeats)
+        return _rows(f"batches of {BATCH_SIZE}, {image_size} x {image_size}", times)
+
+    return rows
+
+
+TOPICS = {
+    "data": _on_slices(benchmark_data),
+    "solver": lambda image_size, repeats: benchmark_solver(repeats),
+    "train": _on_slices(benchmark_train),
+}
 
 
 def benchmark(topic: str, image_size: int, repeats: int) -> dict[str, Any]:
-    """Runs a topic. Returns its rows with "what", "seconds" and "ratio" to the first row."""
-    slices = gather_slices(make_scans(VOLUMES), image_size)
-    rows = TOPICS[topic](slices, repeats)
-    for row in rows:
-        row["ratio"] = round(row["seconds"] / rows[0]["seconds"], 2)
-    return {"topic": topic, "image_size": image_size, "batch_size": BATCH_SIZE, "rows": rows}
+    """Runs a topic. Returns its rows with "group", "what", "seconds" and "ratio" to the first row of the group."""
+    return {"topic": topic, "repeats": repeats, "machine": machine(), "rows": TOPICS[topic](image_size, repeats)}
 
 
 def print_results(results: Mapping[str, Any]) -> None:
     """Prints the rows as a table."""
-    print(f"{results['topic']}: batches of {results['batch_size']}, {results['image_size']} x {results['image_size']}")
+    print(f"{results['topic']}, medians of {results['repeats']}, {results['machine']}")
+    group = None
     for row in results["rows"]:
-        print(f"{row['what']:<32} {1e3 * row['seconds']:9.1f} ms {row['ratio']:8.2f} x")
+        if row["group"] != group:
+            group = row["group"]
+            print(f"\n{group}")
+        if "mib" in row:
+            print(f"  {row['what']:<42} {row['mib']:9.1f} MiB {row['bytes_per_pixel']:8.1f} bytes a pixel")
+        else:
+            print(f"  {row['what']:<42} {1e3 * row['seconds']:9.2f} ms {row['ratio']:8.2f} x")
 
 
 def main() -> dict[str, Any]:
@@ -115,10 +228,10 @@ def main() -> dict[str, Any]:
 
 def define_flags() -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_enum("topic", "train", sorted(TOPICS), "What to measure.")
-    flags.DEFINE_integer("image_size", 128, "Side of the slices, pixels.")
+    flags.DEFINE_enum("topic", "train", sorted(TOPICS), "What to measure; also as the first word after the command.")
+    flags.DEFINE_integer("image_size", 128, "Side of the slices of data and train, pixels.")
     flags.DEFINE_integer("repeats", 9, "Calls of which the median is taken.", lower_bound=1)
 
 
 if __name__ == "__main__":
-    common_flags.run_command(main, define_flags, __doc__, print_results)
+    common_flags.run_command(main, define_flags, __doc__, print_results, positional="topic")

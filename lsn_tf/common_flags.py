@@ -40,7 +40,11 @@ def define_run_dir_flag(help_text: str | None = None) -> None:
 
 
 def run_command(
-    main: Callable[[], Mapping[str, Any]], define_flags: Callable[[], None], doc: str, print_result: Callable
+    main: Callable[[], Mapping[str, Any]],
+    define_flags: Callable[[], None],
+    doc: str,
+    print_result: Callable,
+    positional: str | None = None,
 ) -> None:
     """Runs a command and ends the process with its exit code.
 
@@ -49,6 +53,7 @@ def run_command(
         define_flags: defines the command's flags.
         doc: the docstring of the command's module, its help.
         print_result: prints the result for people, called without --json.
+        positional: name of the flag that one argument without a flag's name sets.
     """
     define_output_flags()
     define_flags()
@@ -57,6 +62,8 @@ def run_command(
         sys.exit(0)
     try:
         rest = FLAGS(sys.argv)[1:]
+        if positional and len(rest) == 1:
+            FLAGS[positional].parse(rest.pop())
     except flags.Error as error:
         _fail(2, f"{error} See --help.")
     if rest:
@@ -65,7 +72,7 @@ def run_command(
     try:
         with contextlib.redirect_stdout(sys.stderr):  # progress bars; standard output is for the result
             result = main()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         logging.getLogger(__name__).debug("bad input", exc_info=True)
         _fail(2, str(error))
     except KeyboardInterrupt:

@@ -9,10 +9,7 @@ with --dataset, --data_dir and --fold into another --results_dir.
 
 import dataclasses
 import logging
-import os
 import pathlib
-import platform
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +18,8 @@ import numpy as np
 from absl import flags
 
 from lsn_tf import common_flags
-from lsn_tf.artifacts import RunDir, write_csv, write_json
+from lsn_tf.artifacts import RunDir, machine, read_json, write_csv, write_json
+from lsn_tf.certificate import check_certificate
 from lsn_tf.data.pipeline import target_mask
 from lsn_tf.data.sources import Source, open_source
 from lsn_tf.data.volumes import Scan
@@ -89,15 +87,27 @@ def _check_held_out(config: Config, trained: Mapping[str, Any], source: Source, 
         )
 
 
-def load_segmenter(run: RunDir) -> AnySize:
-    """Returns the run's model for images of any size. Raises FileNotFoundError if the run has not finished."""
+def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:
+    """Returns the run's model for images of any size.
+
+    Args:
+        run: a training run.
+        certified: whether its certificate, if it has one, is proven again.
+
+    Raises:
+        FileNotFoundError: if the run has not finished.
+        ValueError: if the certificate is not that of the model.
+    """
     trained = run.read_config()
     if not run.model.is_file():
         raise FileNotFoundError(
             f"expected a trained model at {run.model}. There is none: the run has not finished. "
             f"Go on with: python -m lsn_tf.train --resume --run_dir={run.path}"
         )
-    return AnySize(keras.saving.load_model(run.model, compile=False), trained["image_size"])
+    model = keras.saving.load_model(run.model, compile=False)
+    if certified and run.certificate.is_file():
+        check_certificate(read_json(run.certificate), model)
+    return AnySize(model, trained["image_size"])
 
 
 def segment(model: keras.Model, scan: Scan, batch_size: int) -> np.ndarray:
@@ -153,16 +163,8 @@ def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[st
         "seed": trained["seed"],
         **training,
         **{name: trained[name] for name in ("image_size", "window_hu", "mixed_precision", "jit", "command")},
-        "machine": _machine(),
+        "machine": machine(),
     }
-
-
-def _machine() -> str:
-    """Returns processor, cores and versions of the machine that evaluates."""
-    cpu = pathlib.Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*:\s*(.+)", cpu.read_text()) if cpu.is_file() else []
-    processor = names[0] if names else platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, Keras {keras.version()}"
 
 
 def print_results(results: Mapping[str, Any]) -> None:

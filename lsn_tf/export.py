@@ -2,7 +2,10 @@
 
     python -m lsn_tf.export --run_dir=runs/lsn
 
-Writes saved_model/1 in the run. Its signature serving_default takes
+Writes saved_model/1 and certificate.json in the run. The certificate says what numerical analysis knows of the model:
+consistency of its stencils, CFL number, monotonicity by term, and an attack on its stability.
+
+The SavedModel's signature serving_default takes
     image    (batch, height, width, 1), raw HU, any height and width, float32
     spacing  (batch, 2), pixel size (dy, dx) in mm, float32
 and gives phi in mm (negative inside), probability, and mask (uint8), all (batch, height, width, 1). The HU window and
@@ -22,7 +25,8 @@ import tensorflow as tf
 from absl import flags
 
 from lsn_tf import common_flags
-from lsn_tf.artifacts import RunDir
+from lsn_tf.artifacts import RunDir, write_json
+from lsn_tf.certificate import certify
 from lsn_tf.data.sources import open_source
 from lsn_tf.evaluate import load_segmenter
 from lsn_tf.layers import Occupancy
@@ -44,16 +48,25 @@ def export(run_dir: str) -> dict[str, Any]:
         RuntimeError: if the SavedModel does not give the model's phi; it is removed then.
     """
     run = RunDir(run_dir)
-    model = load_segmenter(run)
+    model = load_segmenter(run, certified=False)  # it is about to be certified
     write_saved_model(model, run.saved_model)
-    difference = largest_difference(model, run.saved_model, *_real_slices(run))
+    image, spacing = _real_slices(run)
+    difference = largest_difference(model, run.saved_model, image, spacing)
     if not difference <= TOLERANCE_MM:
         shutil.rmtree(run.saved_model)
         raise RuntimeError(
             f"the SavedModel must give the model's phi within {TOLERANCE_MM} mm. They differ by {difference} mm, "
             f"so it was removed. Please report this with {run.config}."
         )
-    return {"saved_model": str(run.saved_model), "largest_difference_mm": difference}
+    certificate = certify(model.model, model.grid_inputs({"image": image, "spacing": spacing}))
+    write_json(run.certificate, certificate)
+    return {
+        "saved_model": str(run.saved_model),
+        "largest_difference_mm": difference,
+        "certificate": str(run.certificate),
+        "certified": certificate["certified"],
+        "certificate_reason": certificate["reason"],
+    }
 
 
 def write_saved_model(model: AnySize, folder: pathlib.Path) -> None:
@@ -110,6 +123,8 @@ def print_results(results: Mapping[str, Any]) -> None:
     print(
         f"{results['saved_model']}: phi differs from the model's by at most {results['largest_difference_mm']:.2g} mm"
     )
+    verdict = "certified" if results["certified"] else "not certified"
+    print(f"{results['certificate']}: {verdict}, {results['certificate_reason']}")
 
 
 def main() -> dict[str, Any]:

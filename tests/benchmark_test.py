@@ -1,23 +1,41 @@
 """What the benchmark measures, not how fast it is."""
 
+import numpy as np
+
 from lsn_tf import benchmark
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import gather_slices
+from lsn_tf.solver.peers import expanding_contour, numpy_solve
 
 
-def test_ratios_are_against_the_first_row(monkeypatch):
-    rows = [{"what": "a", "seconds": 0.5}, {"what": "b", "seconds": 2.0}]
-    monkeypatch.setitem(benchmark.TOPICS, "data", lambda slices, repeats: rows)
-    results = benchmark.benchmark("data", 16, 1)
+def test_ratios_are_against_the_first_row_of_a_group(monkeypatch):
+    monkeypatch.setattr(benchmark, "medians_in_turns", lambda works, repeats: {"a": 0.5, "b": 2.0})
+    monkeypatch.setattr(benchmark, "train_step", lambda *_: None)
+    results = benchmark.benchmark("train", 16, 1)
     assert [row["ratio"] for row in results["rows"]] == [1.0, 4.0]
 
 
 def test_a_median_is_not_moved_by_one_slow_call_nor_by_the_first(monkeypatch):
-    ticks = iter([0.0, 1.0, 10.0, 11.0, 20.0, 29.0])
+    ticks = iter([0.0, 9.0, 10.0, 11.0, 20.0, 21.0, 30.0, 39.0])
     monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(ticks))
     calls = []
-    assert benchmark.median_seconds(lambda: calls.append(None), repeats=3) == 1.0
+    assert benchmark.medians_in_turns({"a": lambda: calls.append(None)}, repeats=3) == {"a": 1.0}
     assert len(calls) == 4
+
+
+def test_works_take_turns():
+    calls = []
+    benchmark.medians_in_turns({name: lambda name=name: calls.append(name) for name in "ab"}, repeats=2)
+    assert calls == list("ababab")
+
+
+def test_what_is_timed_is_what_a_plain_solver_computes():
+    """All steps are made, on every image of the batch, with the step that the CFL condition allows."""
+    problem = expanding_contour((24, 20))
+    phi = benchmark.our_steps(problem, steps=7, batch=2)()
+    time_step = benchmark.CFL / ((np.sqrt(2) + 2 * problem.curvature) * problem.speed.max())
+    expected = numpy_solve(problem.phi, problem.speed, problem.curvature * problem.speed, np.float32(time_step), 7)
+    np.testing.assert_allclose(phi[..., 0], np.stack([expected, expected]), atol=1e-4)
 
 
 def test_a_timed_step_trains():

@@ -17,13 +17,15 @@ LIBRARY = {
     "artifacts": (),
     "common_flags": (),
     "numerics": (),
-    "data": (),
+    "data": ("artifacts",),
     "layers": ("numerics",),
     "metrics": ("numerics", "layers"),
     "models": ("numerics", "layers"),
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "models"),
+    "solver": ("artifacts", "numerics", "data", "layers", "metrics", "models"),
+    "certificate": ("numerics", "layers", "models", "solver"),
 }
-VERBS = ("evaluate", "export", "train", "benchmark")  # each may import the library and the verbs before it
+VERBS = ("evaluate", "export", "train", "solve", "benchmark")  # each may import the library and the verbs before it
 
 # What these may import besides the standard library; the others are free, but for TensorFlow.
 THIRD_PARTY = {
@@ -35,7 +37,13 @@ THIRD_PARTY = {
     "models": {"keras", "numpy"},
 }
 TENSORFLOW = {"tensorflow", "tensorflow_datasets"}
-USES_TENSORFLOW = ("lsn_tf/data/pipeline.py", "lsn_tf/data/sources.py", "lsn_tf/export.py", "lsn_tf/training/")
+USES_TENSORFLOW = (
+    "lsn_tf/data/pipeline.py",
+    "lsn_tf/data/sources.py",
+    "lsn_tf/export.py",
+    "lsn_tf/solver/compilation.py",
+    "lsn_tf/training/",
+)
 PRINTS = {"common_flags", *VERBS}  # a command's own result
 
 WITHOUT_A_MODULE = {  # tests of the whole project or of a whole package

@@ -14,7 +14,9 @@ import pytest
 import tensorflow as tf
 
 from lsn_tf import evaluate, export, train
-from lsn_tf.artifacts import RunDir, read_json
+from lsn_tf.artifacts import RunDir, read_json, write_json
+from lsn_tf.certificate import certify
+from lsn_tf.models import LevelSetNetwork
 
 TINY = ("--dataset=phantom", "--image_size=32", "--batch_size=8", "--seed=3", "--nojit", "--mixed_precision=float32")
 
@@ -52,6 +54,7 @@ def test_every_artefact_is_there_and_agrees(finished):
     assert results["epochs"] == 3 and results["synthetic"]
     assert "SYNTHETIC" in process.stderr
     assert not run.state.exists()
+    assert read_json(run.certificate)["reason"].startswith("UNet: it solves no level set equation")
 
 
 def test_evaluating_again_gives_the_same_results(finished):
@@ -111,6 +114,20 @@ def test_a_saved_model_that_differs_fails_and_is_removed(finished, monkeypatch):
     monkeypatch.undo()
     assert export.export(str(run.path))["largest_difference_mm"] < export.TOLERANCE_MM
     assert run.saved_model.is_dir()
+
+
+def test_a_model_that_was_changed_after_it_was_certified_is_not_loaded(tmp_path):
+    run, model = RunDir(tmp_path), LevelSetNetwork((-100.0, 400.0), width=2, scales=1, steps=1)
+    write_json(run.config, {"image_size": 16})
+    model.save(run.model)
+    write_json(run.certificate, certify(model))
+    assert evaluate.load_segmenter(run).model.count_params() == model.count_params()
+    weight = model.trainable_variables[-1]
+    weight.assign(weight + 0.01)
+    model.save(run.model)
+    with pytest.raises(ValueError, match="the certificate must be that of the model.*python -m lsn_tf.export"):
+        evaluate.load_segmenter(run)
+    assert evaluate.load_segmenter(run, certified=False).image_size == 16
 
 
 def test_a_run_made_to_collapse_is_tried_again_reported_and_never_saved(tmp_path):

@@ -150,3 +150,42 @@ def test_a_front_that_cannot_move_stays_inside():
 def test_a_speed_that_makes_no_arrival_time_is_refused(speed):
     with pytest.raises(ValueError, match="Received"):
         level_sets.arrival_time(speed, SPACING, np.ones((4, 5)))
+
+
+def two_discs(spacing=SPACING):
+    one, other = (level_sets.ball((30, 40), spacing, centre, 4.0) for centre in ((8.0, 8.0), (14.0, 26.0)))
+    return one, other, np.minimum(one, other)
+
+
+def test_parts_that_do_not_touch_the_start_go_outside_and_the_others_stay():
+    one, other, both = two_discs()
+    start = level_sets.ball((30, 40), SPACING, (9.0, 9.0), 2.0)
+    kept = level_sets.connected_to(both, start)
+    np.testing.assert_array_equal(level_sets.inside(kept), level_sets.inside(one))
+    np.testing.assert_array_equal(np.abs(kept), np.abs(both))
+    np.testing.assert_array_equal(level_sets.connected_to(both, np.minimum(start, other)), both)
+
+
+def test_parts_that_meet_at_a_corner_only_are_not_connected():
+    phi = np.ones((4, 4))
+    phi[:2, :2] = phi[2:, 2:] = -1
+    start = np.ones((4, 4))
+    start[0, 0] = -1
+    assert level_sets.inside(level_sets.connected_to(phi, start)).sum() == 4
+
+
+def test_without_a_part_at_the_start_phi_stays_as_it_is():
+    _, _, both = two_discs()
+    nowhere = level_sets.ball((30, 40), SPACING, (20.0, 3.0), 1.5)
+    assert level_sets.connected_to(both, nowhere) is both
+    np.testing.assert_array_equal(level_sets.connected_to(np.ones((3, 3)), -np.ones((3, 3))), 1)
+
+
+def test_parts_connected_through_other_slices_stay():
+    phi = np.ones((3, 5, 9))
+    phi[:, 2, 1] = phi[:, 2, 7] = -1  # two columns
+    start = np.ones_like(phi)
+    start[0, 2, 1] = -1
+    assert level_sets.inside(level_sets.connected_to(phi, start)).sum() == 3
+    phi[2, 2, 1:8] = -1  # a bridge
+    assert level_sets.inside(level_sets.connected_to(phi, start)).sum() == 11

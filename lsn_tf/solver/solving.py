@@ -1,0 +1,146 @@
+"""Solves the level set equation until the front is at rest."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from lsn_tf.layers import LevelSetStep, Reinitialization
+from lsn_tf.layers.boundary import per_image
+from lsn_tf.solver.active_box import active_box
+from lsn_tf.solver.compilation import compiled
+from lsn_tf.solver.marching import Motion, march_of
+from lsn_tf.solver.stopping import CALLBACK, Stopping
+
+COEFFICIENTS = {"speed", "velocity", "curvature_weight"}
+Fields = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class State:
+    """Where a solver is, as a callback sees it; arrays of shape (batch,) but for phi.
+
+    Attributes:
+        phi: (batch, [depth,] height, width, 1), mm.
+        steps: made so far.
+        seconds: time of the equation, s.
+        motion: of the fronts since the last check.
+    """
+
+    phi: np.ndarray
+    steps: np.ndarray
+    seconds: np.ndarray
+    motion: Motion
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Solution(State):
+    """The last state, and why each image of the batch stopped there.
+
+    Attributes:
+        reasons: one of "steady", "time is up", "step limit", "callback", "collapsed" (nothing is inside any more) and
+            "leaked" (the front has run into the frame) for each image.
+    """
+
+    reasons: tuple[str, ...]
+
+
+def solve(
+    phi: np.ndarray,
+    fields: Fields | Callable[[Any], Fields],
+    spacing_mm: np.ndarray,
+    *,
+    step: LevelSetStep | None = None,
+    stopping: Stopping | None = None,
+    cfl: float = 0.9,
+    reinitialization: Reinitialization | None = None,
+    active: bool = False,
+    callback: Callable[[State], bool | None] | None = None,
+) -> Solution:
+    """Solves phi_t + V |grad phi| + a . grad phi = epsilon kappa |grad phi| from phi on, each image until it stops.
+
+    The steps between two checks are one loop compiled by XLA. An image that has stopped stays as it is while others
+    of the batch go on, so it ends as it would alone.
+
+    Args:
+        phi: (batch, [depth,] height, width, 1), mm, negative inside.
+        fields: the coefficients of the equation, see `LevelSetStep`; or a function that gives them for a phi, which
+            is called at every check (region terms depend on phi).
+        spacing_mm: (batch, 2 or 3), pixel size ([dz,] dy, dx), mm.
+        step: the discretisation; first-order Godunov by default.
+        stopping: when to stop.
+        cfl: CFL number, in (0, 1).
+        reinitialization: makes phi a signed distance again at every check; None to leave it.
+        active: work on the box around the fronts alone. It pays where they are small in a large volume. Far from
+            them phi is not updated, so it wants a reinitialization.
+        callback: called at every check; stops all if it returns True.
+
+    Raises:
+        ValueError: if shapes do not fit, there is no coefficient or one of another name, or cfl is not in (0, 1).
+    """
+    _check(phi, spacing_mm, cfl, active, reinitialization)
+    step, stopping = step or LevelSetStep(), stopping or Stopping()
+    dtype, ndim = step.compute_dtype, spacing_mm.shape[1]
+    phi, spacing = ops.convert_to_tensor(phi, dtype), ops.convert_to_tensor(spacing_mm, dtype)
+    march, redistance = march_of(step, phi.shape), _redistance(reinitialization, ndim)
+    steps, seconds, reasons = np.zeros(len(phi), int), np.zeros(len(phi)), [None] * len(phi)
+    constant = None if callable(fields) else _tensors(fields, dtype)
+    while None in reasons:
+        count = min(stopping.check_every, stopping.max_steps - int(steps.max()))
+        going = np.array([reason is None for reason in reasons])
+        now = constant or _tensors(fields(phi), dtype)
+        time_step = ops.convert_to_numpy(march.stable_time_step(now, spacing, cfl)).reshape(-1)
+        if stopping.seconds is not None:
+            time_step = np.minimum(time_step, (stopping.seconds - seconds) / count)
+        time_step = np.where(going, time_step, 0.0)
+        box = active_box(phi, reach=count) if active else tuple(slice(0, n) for n in phi.shape)
+        before, local = phi[box], {name: _in_box(field, box, phi.shape) for name, field in now.items()}
+        after = march(before, local, spacing, per_image(ops.convert_to_tensor(time_step, dtype), ndim), count)
+        if redistance:
+            after = ops.where(per_image(ops.convert_to_tensor(going), ndim), redistance(after, spacing), after)
+        phi = ops.slice_update(phi, [part.start for part in box], after) if active else after
+        motion = march.motion(before, after, spacing, phi)
+        steps, seconds = steps + count * going, seconds + count * time_step
+        found = stopping.reasons(motion, steps, seconds)
+        reasons = [old or new for old, new in zip(reasons, found, strict=True)]
+        if callback and callback(State(ops.convert_to_numpy(phi), steps, seconds, motion)):
+            reasons = [reason or CALLBACK for reason in reasons]
+    return Solution(ops.convert_to_numpy(phi), steps, seconds, motion, tuple(reasons))
+
+
+def _tensors(fields: Fields, dtype: str) -> dict[str, Any]:
+    if not fields or fields.keys() - COEFFICIENTS:
+        raise ValueError(f"fields must hold some of {sorted(COEFFICIENTS)}. Received {sorted(fields)}.")
+    return {name: ops.convert_to_tensor(field, dtype) for name, field in fields.items()}
+
+
+def _in_box(field, box: tuple[slice, ...], shape: tuple[int, ...]):
+    """Returns the part of a field in a box of phi; a field that is the same everywhere has no parts."""
+    return field[(*box[:-1], slice(None))] if field.shape[1:-1] == shape[1:-1] else field
+
+
+def _redistance(reinitialization: Reinitialization | None, ndim: int) -> Callable | None:
+    """Returns a reinitialisation compiled; equal ones share one, so that XLA compiles it once a process."""
+    return reinitialization and _shared_redistance(reinitialization.steps, reinitialization.compute_dtype, ndim)
+
+
+@functools.lru_cache(maxsize=16)
+def _shared_redistance(steps: int, dtype: str, ndim: int) -> Callable:
+    return compiled(Reinitialization(steps, dtype=dtype))
+
+
+def _check(phi, spacing_mm, cfl, active, reinitialization):
+    if phi.ndim not in (4, 5) or phi.shape[-1] != 1:
+        raise ValueError(f"phi must be (batch, [depth,] height, width, 1). Received shape {phi.shape}.")
+    if spacing_mm.shape != (len(phi), phi.ndim - 2):
+        raise ValueError(
+            f"spacing_mm must be (batch, axes) = {(len(phi), phi.ndim - 2)} for phi of shape {phi.shape}. "
+            f"Received shape {spacing_mm.shape}."
+        )
+    if not 0 < cfl < 1:
+        raise ValueError(f"cfl must be in (0, 1), the range in which the scheme is stable. Received cfl={cfl}.")
+    if active and not reinitialization:
+        raise ValueError("active=True wants a reinitialization, since phi far from the fronts is not updated.")

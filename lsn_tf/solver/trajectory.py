@@ -1,0 +1,53 @@
+"""Keeps phi(t) of a running solver: the frames of its film and the numbers of its table."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from lsn_tf.numerics.level_sets import inside
+from lsn_tf.solver.solving import Solution, State
+
+FRAMES = 48  # at most, evenly over T, between the beginning and the end
+
+
+@dataclasses.dataclass(eq=False)
+class Trajectory:
+    """A callback of `solve` that records the states of one volume, or of the slices of one.
+
+    Attributes:
+        seconds: T, over which `FRAMES` states at most are kept.
+        voxel_mm3: volume of a voxel.
+        rows: of each state kept its steps, time, volume and motion.
+        phis: of each state kept, float16.
+    """
+
+    seconds: float
+    voxel_mm3: float
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    phis: list[np.ndarray] = dataclasses.field(default_factory=list)
+
+    def start(self, phi: np.ndarray) -> None:
+        """Keeps the beginning."""
+        self._keep(phi, 0, 0.0, 0.0, 0.0)
+
+    def __call__(self, state: State) -> None:
+        if state.seconds.max() >= len(self.phis) * self.seconds / FRAMES:
+            self._keep_state(state)
+
+    def end(self, solution: Solution) -> None:
+        """Keeps the end, as it is written."""
+        if self.rows[-1]["steps"] == solution.steps.max():
+            self.rows.pop(), self.phis.pop()
+        self._keep_state(solution)
+
+    def _keep_state(self, state: State) -> None:
+        motion = state.motion
+        numbers = state.steps.max(), state.seconds.max(), motion.rms_mm.max(), motion.max_mm.max()
+        self._keep(state.phi, *(value.item() for value in numbers))
+
+    def _keep(self, phi, steps, seconds, rms_mm, max_mm):
+        millilitres = inside(phi).sum() * self.voxel_mm3 / 1000
+        row = {"steps": steps, "seconds": round(seconds, 4), "millilitres": round(float(millilitres), 3)}
+        self.rows.append({**row, "rms_mm": round(rms_mm, 4), "max_mm": round(max_mm, 4)})
+        self.phis.append(phi.astype(np.float16))
