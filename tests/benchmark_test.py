@@ -5,7 +5,7 @@ import numpy as np
 from lsn_tf import benchmark
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import gather_slices
-from lsn_tf.solver.peers import expanding_contour, numpy_solve
+from lsn_tf.studies.peers import expanding_contour, numpy_solve
 
 
 def test_ratios_are_against_the_first_row_of_a_group(monkeypatch):

@@ -23,6 +23,7 @@ LIBRARY = {
     "models": ("numerics", "layers"),
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "models"),
     "solver": ("artifacts", "numerics", "data", "layers", "metrics", "models"),
+    "studies": ("numerics", "layers", "solver"),
     "certificate": ("numerics", "layers", "models", "solver"),
 }
 VERBS = ("evaluate", "export", "train", "solve", "benchmark")  # each may import the library and the verbs before it
@@ -48,6 +49,7 @@ PRINTS = {"common_flags", *VERBS}  # a command's own result
 
 WITHOUT_A_MODULE = {  # tests of the whole project or of a whole package
     "tests/build_test.py",
+    "tests/convergence_test.py",
     "tests/layout_test.py",
     "tests/layers/contracts_test.py",
     "tests/models/jax_backend_test.py",

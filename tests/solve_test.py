@@ -10,10 +10,12 @@ import sys
 import nibabel
 import numpy as np
 import pytest
+from absl import flags
 from nibabel.affines import apply_affine
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from scipy.spatial.transform import Rotation
 
+from lsn_tf import common_flags, solve
 from lsn_tf.data.volumes import read_scan
 from lsn_tf.metrics import dice
 from lsn_tf.numerics.level_sets import ball, inside
@@ -132,6 +134,16 @@ def test_a_trajectory_is_kept_with_its_film(dimension, scan, tmp_path):
     np.testing.assert_array_equal(inside(last.get_fdata()), nibabel.load(tmp_path / "mask.nii").get_fdata())
 
 
+def test_a_trajectory_ends_where_the_solver_ends_even_between_two_frames(scan, tmp_path):
+    options = {
+        "stopping": Stopping(max_steps=4, check_every=2),
+        "parameters": dataclasses.replace(QUICK, seconds=250.0),
+    }
+    results = run(scan, tmp_path / "mask.nii", trajectory=str(tmp_path / "trajectory"), **options)
+    with (tmp_path / "trajectory" / "trajectory.csv").open() as file:
+        assert [int(row["steps"]) for row in csv.DictReader(file)] == [0, results["steps"]] == [0, 4]
+
+
 def test_without_a_start_a_place_that_looks_like_a_liver_is_taken(tmp_path):
     body = np.full((1, 80, 80), -1000.0)
     body[:, 8:72, 8:72] = 40
@@ -246,9 +258,6 @@ def test_the_command_writes_a_mask_and_ends_with_one_json_object(scan, tmp_path)
 @pytest.fixture
 def usage(monkeypatch):
     """Runs the command's main in this process and returns its exit code and the last line of standard error."""
-    from absl import flags
-
-    from lsn_tf import common_flags, solve
 
     def ended(capsys, *arguments):
         own = flags.FlagValues()

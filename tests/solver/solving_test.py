@@ -6,7 +6,7 @@ from keras import ops
 
 from lsn_tf.layers import LevelSetStep, Reinitialization, cfl_time_step
 from lsn_tf.numerics.level_sets import ball, inside
-from lsn_tf.solver.peers import area_inside
+from lsn_tf.studies.peers import area_inside
 from lsn_tf.solver.solving import solve
 from lsn_tf.solver.stopping import CALLBACK, COLLAPSED, LEAKED, STEADY, STEPS, TIME, Stopping
 

@@ -5,7 +5,7 @@ import pytest
 
 from lsn_tf.numerics.level_sets import ball, inside
 from lsn_tf.solver.marching import Motion
-from lsn_tf.solver.solving import State
+from lsn_tf.solver.solving import Solution, State
 from lsn_tf.solver.trajectory import FRAMES, Trajectory
 
 SHAPE = (16, 18)
@@ -54,3 +54,13 @@ def test_of_many_states_those_evenly_over_t_are_kept():
 
 def test_all_of_a_few_states_are_kept():
     assert [row["seconds"] for row in recorded([3.0, 6.0, 9.0]).rows] == [0.0, 3.0, 6.0, 9.0]
+
+
+def test_the_end_is_kept_once_and_as_it_is_written():
+    for time in (6.0, 6.1):  # one that has been kept already, and one that has not
+        last = state(time, 1.5)
+        trajectory = recorded([3.0, 6.0])
+        trajectory.end(Solution(last.phi, last.steps, last.seconds, last.motion, ("steady",)))
+        assert [row["seconds"] for row in trajectory.rows] == [0.0, 3.0, 6.0, 6.1][: 3 if time == 6 else 4]
+        assert trajectory.rows[-1]["millilitres"] == pytest.approx(inside(last.phi).sum() * 2 / 1000)
+        np.testing.assert_array_equal(trajectory.phis[-1], last.phi.astype(np.float16))

@@ -10,7 +10,7 @@ import numpy as np
 
 from lsn_tf.numerics import level_sets
 from lsn_tf.numerics.level_sets import INSIDE
-from lsn_tf.solver.convergence import (
+from lsn_tf.studies.convergence import (
     AREA,
     COLLAPSE,
     DISTANCE,
@@ -28,8 +28,8 @@ from lsn_tf.solver.convergence import (
     moved_ball,
     redistance,
 )
-from lsn_tf.solver.peers import area_inside
-from lsn_tf.solver.refinement import Grid, Study, mean_error, measured, radii
+from lsn_tf.studies.peers import area_inside
+from lsn_tf.studies.refinement import Grid, Study, mean_error, measured, radii
 
 Solver = Callable[[Grid], np.ndarray]  # phi at the end, on this grid
 SIMPLE_ITK, FAST_MARCHING = "SimpleITK", "scikit-fmm"
@@ -109,7 +109,7 @@ def collapsing_circle(grids: Sequence[Grid], peers: Sequence[str]) -> Iterator[S
     radius, epsilon, seconds = 6.0, 0.5, 8.0
 
     def ours(grid):
-        return collapsed_ball("central", grid, radius, epsilon, seconds)
+        return collapsed_ball(grid, radius, epsilon, seconds)
 
     def simple_itk(grid):
         return geodesic_active_contour(grid.ball(radius), grid, round(14 * grid.refinement**2), curvature=epsilon)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lsn_tf.numerics.level_sets import ball, inside
-from lsn_tf.solver import peers
-from lsn_tf.solver.peers import area_inside, expanding_contour, numpy_solve
+from lsn_tf.studies import peers
+from lsn_tf.studies.peers import area_inside, expanding_contour, numpy_solve
 from lsn_tf.solver.solving import solve
 from lsn_tf.solver.stopping import Stopping
 
