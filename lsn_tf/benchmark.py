@@ -28,9 +28,9 @@ from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import Slices, gather_slices, training_batches
 from lsn_tf.layers import LevelSetStep, Reinitialization
 from lsn_tf.solver.marching import march_of
-from lsn_tf.studies.peers import Problem, expanding_contour, peers
 from lsn_tf.solver.solving import solve
 from lsn_tf.solver.stopping import Stopping
+from lsn_tf.studies.peers import Problem, expanding_contour, peers
 from lsn_tf.training.deep_supervision import masks_for
 from lsn_tf.training.fitting import FitOptions, compiled_model
 

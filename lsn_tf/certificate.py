@@ -164,12 +164,12 @@ def _cfl_reached(stage: Stage) -> float:
     step, spacing = stage.make_step(), ops.convert_to_tensor(stage.spacing_mm, stage.step.get("dtype", "float32"))
     fields = {name: ops.convert_to_tensor(field, spacing.dtype) for name, field in stage.fields.items()}
     rate = ops.convert_to_numpy(step.courant_rate(fields, spacing))
-    return float((rate.reshape(len(stage.time_step), -1).max(axis=1) * stage.time_step).max())
+    return float((rate.reshape(len(rate), -1).max(axis=1) * stage.time_step).max())
 
 
 def _reach_mm(stage: Stage) -> float:
     speed = sum(
-        np.sqrt((stage.fields[name] ** 2).sum(axis=-1)).reshape(len(stage.time_step), -1).max(axis=1)
+        np.sqrt((stage.fields[name] ** 2).sum(axis=-1)).reshape(len(stage.fields[name]), -1).max(axis=1)
         for name in ("speed", "velocity")
         if name in stage.fields
     )

@@ -33,14 +33,15 @@ from lsn_tf.data.nifti import open_nifti
 from lsn_tf.data.points import canonical_index, canonical_index_of_voxel
 from lsn_tf.data.results import SUFFIXES, write_like
 from lsn_tf.data.volumes import Scan, read_mask, read_scan
-from lsn_tf.numerics.level_sets import INSIDE, inside
-from lsn_tf.solver.animation import write_animation
+from lsn_tf.numerics.level_sets import inside
+from lsn_tf.solver.animation import check_installed, write_animation
+from lsn_tf.solver.batches import Batch, make_batch
 from lsn_tf.solver.calibration import CalibrationConfig, calibrate
 from lsn_tf.solver.initial_contours import InitialContours, automatic_contours
 from lsn_tf.solver.seeded_contour import Parameters, arrival_times, contours_at, segment_from
 from lsn_tf.solver.solving import Solution
 from lsn_tf.solver.stopping import COLLAPSED, LEAKED, STEPS, Stopping
-from lsn_tf.solver.trajectory import Trajectory
+from lsn_tf.solver.trajectory import Progress, Trajectory
 
 logger = logging.getLogger(__name__)
 WINDOW_HU = (-100.0, 250.0)  # of the film
@@ -101,6 +102,8 @@ def solve_scan(config: Config) -> dict[str, Any]:
         RuntimeError: if nothing is left inside.
     """
     _check_outputs(config)
+    if config.trajectory:
+        check_installed()
     if not config.marching_seconds < config.parameters.seconds:
         raise ValueError(
             f"marching_seconds must be below seconds, of which they are a part. Received {config.marching_seconds} of "
@@ -118,7 +121,8 @@ def solve_scan(config: Config) -> dict[str, Any]:
         start = contours_at(times, config.marching_seconds, batch.spacing_mm)
     trajectory = _trajectory(config, scan, start)
     stopping = dataclasses.replace(config.stopping, seconds=config.parameters.seconds - config.marching_seconds)
-    solution = segment_from(batch.image, batch.spacing_mm, start, config.parameters, stopping, trajectory)
+    progress = Progress(stopping.seconds, trajectory)
+    solution = segment_from(batch.image, batch.spacing_mm, start, config.parameters, stopping, progress)
     if trajectory:
         trajectory.end(solution)
     phi = batch.in_scan(solution.phi)
@@ -163,43 +167,6 @@ def user_contours(config: Config, scan: Scan) -> InitialContours:
     )
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Batch:
-    """What is solved: a scan as one volume, or some of its slices.
-
-    Attributes:
-        image: (1, slices, height, width, 1) or (chosen slices, height, width, 1), HU.
-        spacing_mm: (batch, 3 or 2), pixel size ([dz,] dy, dx).
-        phi: where the front starts, shaped like image, mm.
-        shape: (slices, height, width) of the scan.
-        slices: which are solved.
-    """
-
-    image: np.ndarray
-    spacing_mm: np.ndarray
-    phi: np.ndarray
-    shape: tuple[int, int, int]
-    slices: Sequence[int]
-
-    def in_scan(self, values: np.ndarray, elsewhere: float | None = None) -> np.ndarray:
-        """Returns values of the batch on the whole scan; slices that were not solved are by default far outside."""
-        far = -INSIDE * float(np.linalg.norm(self.shape[1:] * self.spacing_mm[0, -2:]))
-        whole = np.full(self.shape, far if elsewhere is None else elsewhere, values.dtype)
-        whole[self.slices] = values[0, ..., 0] if values.ndim == 5 else values[..., 0]
-        return whole
-
-
-def make_batch(scan: Scan, contours: InitialContours, plane: bool, seed_radius_mm: float) -> Batch:
-    """Returns the volume, or the slices in which something is marked, ready to be solved."""
-    shape = scan.image.shape
-    if not plane:
-        phi = contours.in_volume(shape, scan.spacing_mm, seed_radius_mm)[None, ..., None]
-        return Batch(scan.image[None, ..., None], np.array([scan.spacing_mm]), phi, shape, range(len(scan.image)))
-    marked = contours.in_slices(shape, scan.spacing_mm, seed_radius_mm)
-    slices, phi = list(marked), np.stack(list(marked.values()))[..., None]
-    return Batch(scan.image[slices][..., None], np.tile(scan.spacing_mm[1:], (len(slices), 1)), phi, shape, slices)
-
-
 def _trajectory(config: Config, scan: Scan, phi: np.ndarray) -> Trajectory | None:
     if not config.trajectory:
         return None
@@ -229,6 +196,8 @@ def _write_trajectory(config: Config, scan: Scan, batch: Batch, trajectory: Traj
 def _results(config, scan, contours, solution: Solution, mask, seconds) -> dict[str, Any]:
     counts = {reason: solution.reasons.count(reason) for reason in dict.fromkeys(solution.reasons)}
     warnings = [WARNINGS[reason] for reason in counts if reason in WARNINGS]
+    if scan.spacing_guessed:
+        warnings.append(f"{config.input} knows no pixel size; one that is typical of CT was taken.")
     for warning in warnings:
         logger.warning(warning)
     return {
@@ -239,6 +208,7 @@ def _results(config, scan, contours, solution: Solution, mask, seconds) -> dict[
         "equation_seconds": round(float(solution.seconds.max()), 3),
         "last_motion_rms_mm": round(float(solution.motion.rms_mm.max()), 4),
         "last_motion_max_mm": round(float(solution.motion.max_mm.max()), 4),
+        "check_every": config.stopping.check_every,
         "warnings": warnings,
         "starts_mm": [[round(float(x), 2) for x in seed] for seed in contours.seeds],
         "dimension": 2 if solution.phi.ndim == 4 else 3,
@@ -276,7 +246,8 @@ def print_results(results: Mapping[str, Any]) -> None:
     stopped = ", ".join(f"{reason}" + (f" ({n})" if n > 1 else "") for reason, n in results["stopped"].items())
     print(
         f"{results['output']}: {results['millilitres']:.1f} ml; {stopped} after {results['steps']} steps, "
-        f"t = {results['equation_seconds']:.1f} s; took {results['seconds']:.1f} s"
+        f"t = {results['equation_seconds']:.1f} s, at last by {results['last_motion_rms_mm']:.2f} mm (RMS) in "
+        f"{results['check_every']} steps; took {results['seconds']:.1f} s"
     )
 
 
@@ -377,7 +348,7 @@ def define_flags() -> None:
     common_flags.define_dataset_flags(default="auto")
     flags.DEFINE_string("results_dir", "results/lse", "With --calibrate: where results are written.")
     flags.DEFINE_integer("candidates", 64, "With --calibrate: sets of parameters that are tried.", lower_bound=1)
-    flags.DEFINE_integer("image_size", 128, "With --calibrate: side of the slices while searching, pixels.")
+    flags.DEFINE_integer("image_size", 128, "With --calibrate: side of the slices while searching, pixels.", 16)
     flags.DEFINE_integer("seed", 0, "With --calibrate: of the sets that are tried.")
 
 

@@ -89,7 +89,7 @@ def test_slices_that_are_marked_are_solved_one_by_one_and_the_others_stay_empty(
     np.testing.assert_array_equal(inside(np.asarray(phi.dataobj)), nibabel.load(tmp_path / "mask.nii").dataobj)
 
 
-@pytest.mark.parametrize("dimension", [0, 3])
+@pytest.mark.parametrize("check_every", "dimension", [0, 3])
 def test_one_slice_is_a_picture_unless_it_is_to_be_a_volume(dimension, tmp_path):
     scan = write(tmp_path, image()[5:6])
     results = run(scan, tmp_path / "mask.nii", seed_voxel=((*CANONICAL[:0:-1], 0),), dimension=dimension)
@@ -206,8 +206,9 @@ def test_an_old_mask_is_replaced_if_that_is_wanted(scan, tmp_path):
 
 
 def test_a_voxel_is_a_start_where_the_file_knows_no_geometry(tmp_path):
-    run(guessed(tmp_path), tmp_path / "mask.nii", seed_voxel=(CANONICAL[::-1],), dimension=2)
+    results = run(guessed(tmp_path), tmp_path / "mask.nii", seed_voxel=(CANONICAL[::-1],), dimension=2)
     assert mask_of(tmp_path / "mask.nii").any()
+    assert any("knows no pixel size" in warning for warning in results["warnings"])
 
 
 def test_a_start_where_nothing_looks_alike_collapses_and_nothing_is_written(tmp_path):

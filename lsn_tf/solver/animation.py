@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib.util
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -79,6 +80,13 @@ def write_animation(
             _write_gif(temporary, frames)
         else:
             _write_mp4(temporary, frames)
+
+
+def check_installed() -> None:
+    """Raises ImportError, saying what to install, if what draws and writes a film is not there."""
+    _imageio()
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ImportError(_INSTALL)
 
 
 def planes(image: np.ndarray, phis: np.ndarray, spacing_mm: Sequence[float]) -> list[Plane]:

@@ -98,6 +98,11 @@ def calibrate(config: CalibrationConfig) -> dict[str, Any]:
     started = time.perf_counter()
     source = open_source(config.dataset, config.data_dir)
     clicks = [click for fold in range(NUM_FOLDS) for scan in source.scans(fold) for click in clicks_of(scan, fold)]
+    if len({click.fold for click in clicks}) < 2:
+        raise ValueError(
+            f"{source.name} must have labelled scans in two folds at least, each calibrated by the others. "
+            f"Received folds {sorted({click.fold for click in clicks})}."
+        )
     small = [click.resized(config.image_size) for click in clicks]
     design = sobol_design(config.candidates, config.seed)
     table = []

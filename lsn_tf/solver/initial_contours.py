@@ -35,7 +35,7 @@ class InitialContours:
         """Returns the level set function of a volume, (slices, height, width), mm.
 
         Raises:
-            ValueError: if nothing is marked, the mask is empty, or what is marked is too small to hold a pixel's centre.
+            ValueError: if nothing is marked, the mask is empty, or no pixel's centre lies inside what is marked.
         """
         self._check()
         parts = [level_sets.ball(shape, spacing_mm, seed, seed_radius_mm) for seed in self.seeds]

@@ -31,6 +31,11 @@ class Motion:
     inside: np.ndarray
     on_frame: np.ndarray
 
+    def where(self, moving: np.ndarray, otherwise: "Motion") -> "Motion":
+        """Returns this motion where `moving`, (batch,) bool, is true, and another one elsewhere."""
+        pairs = zip(dataclasses.astuple(self), dataclasses.astuple(otherwise), strict=True)
+        return Motion(*(np.where(moving, *pair) for pair in pairs))
+
 
 class March:
     """A `LevelSetStep` repeated, compiled once for each shape of the images.

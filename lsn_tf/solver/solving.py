@@ -87,6 +87,7 @@ def solve(
     phi, spacing = ops.convert_to_tensor(phi, dtype), ops.convert_to_tensor(spacing_mm, dtype)
     march, redistance = march_of(step, phi.shape), _redistance(reinitialization, ndim)
     steps, seconds, reasons = np.zeros(len(phi), int), np.zeros(len(phi)), [None] * len(phi)
+    motion = Motion(*np.zeros((4, len(phi))))
     constant = None if callable(fields) else _tensors(fields, dtype)
     while None in reasons:
         count = min(stopping.check_every, stopping.max_steps - int(steps.max()))
@@ -102,7 +103,7 @@ def solve(
         if redistance:
             after = ops.where(per_image(ops.convert_to_tensor(going), ndim), redistance(after, spacing), after)
         phi = ops.slice_update(phi, [part.start for part in box], after) if active else after
-        motion = march.motion(before, after, spacing, phi)
+        motion = march.motion(before, after, spacing, phi).where(going, motion)
         steps, seconds = steps + count * going, seconds + count * time_step
         found = stopping.reasons(motion, steps, seconds)
         reasons = [old or new for old, new in zip(reasons, found, strict=True)]

@@ -1,6 +1,8 @@
-"""Keeps phi(t) of a running solver: the frames of its film and the numbers of its table."""
+"""Watches a running solver: keeps phi(t) for its film and table, and tells how far it is."""
 
 import dataclasses
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from lsn_tf.numerics.level_sets import inside
 from lsn_tf.solver.solving import Solution, State
 
+logger = logging.getLogger(__name__)
 FRAMES = 48  # at most, evenly over T, between the beginning and the end
 
 
@@ -51,3 +54,27 @@ class Trajectory:
         row = {"steps": steps, "seconds": round(seconds, 4), "millilitres": round(float(millilitres), 3)}
         self.rows.append({**row, "rms_mm": round(rms_mm, 4), "max_mm": round(max_mm, 4)})
         self.phis.append(phi.astype(np.float16))
+
+
+@dataclasses.dataclass(eq=False)
+class Progress:
+    """A callback that says how far the solver is, at every tenth of T, and passes the state on.
+
+    Attributes:
+        seconds: T.
+        then: the next callback, if there is one.
+        tenths: of T that have been told.
+    """
+
+    seconds: float
+    then: Callable[[State], None] | None = None
+    tenths: int = 0
+
+    def __call__(self, state: State) -> None:
+        reached = int(10 * state.seconds.max() / self.seconds + 1e-6)
+        if reached > self.tenths:
+            self.tenths = reached
+            voxels = int(state.motion.inside.sum())
+            logger.info("t = %.0f of %.0f s, %d voxels inside", state.seconds.max(), self.seconds, voxels)
+        if self.then:
+            self.then(state)

@@ -125,7 +125,8 @@ def from_solver(discretization: Discretization, trainable: bool = False) -> kera
     """Returns the network that solves a discretised equation: {"phi_0"} -> phi, its coefficients as weights.
 
     Args:
-        discretization: the equation, for a batch of images; the network is for batches of that size.
+        discretization: the equation, for a batch of images; the network is for batches of that size and in
+            that order, so fit it with shuffle=False.
         trainable: whether coefficients and stencils can be learned.
     """
     start = keras.Input(batch_shape=discretization.phi.shape, dtype=discretization.phi.dtype, name="phi_0")
@@ -159,7 +160,10 @@ class StageLayer(keras.layers.Layer):
 
     def _weight(self, name, field):
         initializer = keras.initializers.Constant(field)
-        return self.add_weight(name=name, shape=field.shape, initializer=initializer, trainable=self.trainable)
+        constraint = keras.constraints.NonNeg() if name == "curvature_weight" else None
+        return self.add_weight(
+            name=name, shape=field.shape, initializer=initializer, constraint=constraint, trainable=self.trainable
+        )
 
     def call(self, phi):
         spacing = ops.convert_to_tensor(self.stage.spacing_mm, self.compute_dtype)

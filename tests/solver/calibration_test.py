@@ -131,3 +131,10 @@ def test_a_fold_is_scored_with_what_is_best_on_the_others(two_candidates, tmp_pa
     }  # fmt: skip
     with (folder / "candidates.csv").open() as file:
         assert [set(row) for row in csv.DictReader(file)] == [{*RANGES, "dice_per_scan_mean"}] * 2
+
+
+def test_scans_of_a_single_fold_cannot_calibrate_each_other(two_candidates, tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "NUM_FOLDS", 1)
+    with pytest.raises(ValueError, match=r"two folds at least.*Received folds \[0\]"):
+        calibrate(CalibrationConfig("phantom", None, str(tmp_path)))
+    assert not list(tmp_path.iterdir())

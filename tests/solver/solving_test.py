@@ -6,9 +6,9 @@ from keras import ops
 
 from lsn_tf.layers import LevelSetStep, Reinitialization, cfl_time_step
 from lsn_tf.numerics.level_sets import ball, inside
-from lsn_tf.studies.peers import area_inside
 from lsn_tf.solver.solving import solve
 from lsn_tf.solver.stopping import CALLBACK, COLLAPSED, LEAKED, STEADY, STEPS, TIME, Stopping
+from lsn_tf.studies.peers import area_inside
 
 SHAPE, SPACING = (40, 36), (0.7, 0.9)
 CENTRE = (13.65, 15.75)  # the middle, mm
@@ -153,6 +153,7 @@ def test_a_slice_alone_ends_as_the_same_slice_in_a_batch(redistance):
         assert (alone.reasons[0], alone.steps[0]) == (together.reasons[n], together.steps[n])
         assert alone.seconds[0] == pytest.approx(together.seconds[n], rel=1e-6)
         np.testing.assert_allclose(alone.phi[0], together.phi[n], atol=1e-5)
+        np.testing.assert_allclose(alone.motion.rms_mm[0], together.motion.rms_mm[n], atol=1e-5)
 
 
 @pytest.mark.parametrize("cfl", [0.4, 0.9])

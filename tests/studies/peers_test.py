@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lsn_tf.numerics.level_sets import ball, inside
-from lsn_tf.studies import peers
-from lsn_tf.studies.peers import area_inside, expanding_contour, numpy_solve
 from lsn_tf.solver.solving import solve
 from lsn_tf.solver.stopping import Stopping
+from lsn_tf.studies import peers
+from lsn_tf.studies.peers import area_inside, expanding_contour, numpy_solve
 
 
 @pytest.mark.parametrize("shape", [(40, 36), (14, 16, 12)], ids=["2-D", "3-D"])
