@@ -118,7 +118,7 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
     model, summary = fit(training, validation, FitOptions(**{**options, "progress": progress}), run)
     with replaced(run.model) as temporary:
         model.save(temporary)
-    summary["seconds_train"] = round(time.monotonic() - started, 1)
+    summary["seconds_train"] = round(time.monotonic() - started + summary["seconds_before_resuming"], 1)
     write_json(run.config, {**record, "training": summary})
     results = evaluate(EvaluateConfig(str(run.path), batch_size=config.batch_size))
     exported = export(str(run.path))

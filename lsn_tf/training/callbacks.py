@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 from typing import Any
 
 import keras
@@ -96,6 +97,12 @@ class TrainingState(keras.callbacks.Callback):
         self.run, self.patience, self.identity = run, patience, identity
         self.rows: list[dict[str, Any]] = []
         self.best = {"epoch": 0, "val_dice": -1.0}
+        self.seconds_before, self.started = 0.0, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long the training has taken, s, with what went before it was resumed."""
+        return self.seconds_before + time.monotonic() - self.started
 
     @property
     def index(self):
@@ -109,7 +116,7 @@ class TrainingState(keras.callbacks.Callback):
         """Loads the state into a compiled model. Returns the epoch to go on with, 0 if there is no state."""
         if not self.index.is_file() or (state := read_json(self.index))["identity"] != self.identity:
             return 0
-        self.rows, self.best = state["rows"], state["best"]
+        self.rows, self.best, self.seconds_before = state["rows"], state["best"], state["seconds"]
         model.optimizer.build(model.trainable_variables)
         model.load_weights(self.weights(state["latest"]))
         return len(self.rows)
@@ -125,7 +132,8 @@ class TrainingState(keras.callbacks.Callback):
         latest = self._save(f"epoch_{epoch + 1}")
         if logs["val_dice"] > self.best["val_dice"]:
             self.best = {"epoch": epoch + 1, "val_dice": float(logs["val_dice"]), "weights": latest}
-        write_json(self.index, {"identity": self.identity, "latest": latest, "best": self.best, "rows": self.rows})
+        state = {"latest": latest, "best": self.best, "rows": self.rows, "seconds": self.seconds}
+        write_json(self.index, {"identity": self.identity, **state})
         for name in previous - {f"{latest}.weights.h5", f"{self.best['weights']}.weights.h5"}:
             (self.run.state / name).unlink()
         write_csv(self.run.history, self.rows)

@@ -4,7 +4,6 @@ import dataclasses
 import logging
 import shutil
 import sys
-import time
 
 import keras
 import tensorflow as tf
@@ -94,7 +93,6 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
         keras.callbacks.TensorBoard(run.tensorboard),
     ]
     batches = training_batches(training, options.batch_size, options.seed, first_epoch, options.augment)
-    started = time.monotonic()
     if first_epoch < options.epochs and not state.finished:
         model.fit(
             batches.map(lambda inputs, mask: (inputs, masks_for(model, mask))),
@@ -109,7 +107,8 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
         "epochs": len(state.rows),
         "best_epoch": state.best["epoch"],
         "validation_dice": state.best["val_dice"],
-        "seconds_fit": round(time.monotonic() - started, 1),
+        "seconds_fit": round(state.seconds, 1),
+        "seconds_before_resuming": round(state.seconds_before, 1),
     }
 
 

@@ -71,6 +71,7 @@ def test_a_state_is_restored_with_weights_optimiser_and_history(tmp_path):
     restored, other = callbacks.TrainingState(run, 5, {"seed": 0}), _model(seed=1)
     assert restored.restore(other) == 2
     assert restored.best["epoch"] == 1
+    assert 0 < restored.seconds_before <= restored.seconds, "the time before the kill counts"
     for a, b in zip(model.weights + model.optimizer.variables, other.weights + other.optimizer.variables, strict=True):
         if "seed" not in b.path:
             np.testing.assert_array_equal(a, b)
