@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from absl import flags
+from nibabel.affines import apply_affine
 
 from lsn_tf import common_flags
 from lsn_tf.artifacts import read_json, write_csv
@@ -170,7 +171,7 @@ def user_contours(config: Config, scan: Scan) -> InitialContours:
 def _trajectory(config: Config, scan: Scan, phi: np.ndarray) -> Trajectory | None:
     if not config.trajectory:
         return None
-    trajectory = Trajectory(config.stopping.seconds or config.parameters.seconds, float(np.prod(scan.spacing_mm)))
+    trajectory = Trajectory(config.parameters.seconds - config.marching_seconds, float(np.prod(scan.spacing_mm)))
     trajectory.start(phi)
     return trajectory
 
@@ -179,6 +180,8 @@ def _write_trajectory(config: Config, scan: Scan, batch: Batch, trajectory: Traj
     """Writes phi-NNN.nii.gz of each state kept, trajectory.csv and the film, of slices that with the largest region."""
     folder = pathlib.Path(config.trajectory)
     phis = np.stack([batch.in_scan(kept) for kept in trajectory.phis])
+    for old in folder.glob("phi-*.nii.gz"):
+        old.unlink()  # of an earlier, longer trajectory
     for n, phi in enumerate(phis):
         write_like(phi.astype(np.float32), config.input, folder / f"phi-{n:03}.nii.gz")
     write_csv(folder / "trajectory.csv", trajectory.rows)
@@ -205,17 +208,23 @@ def _results(config, scan, contours, solution: Solution, mask, seconds) -> dict[
         "millilitres": round(float(mask.sum() * np.prod(scan.spacing_mm) / 1000), 3),
         "stopped": counts,
         "steps": int(solution.steps.max()),
-        "equation_seconds": round(float(solution.seconds.max()), 3),
+        "equation_seconds": round(float(solution.seconds.max()) + config.marching_seconds, 3),
         "last_motion_rms_mm": round(float(solution.motion.rms_mm.max()), 4),
         "last_motion_max_mm": round(float(solution.motion.max_mm.max()), 4),
         "check_every": config.stopping.check_every,
         "warnings": warnings,
-        "starts_mm": [[round(float(x), 2) for x in seed] for seed in contours.seeds],
+        "seeds_mm": [_in_patient(seed, scan) for seed in contours.seeds],
         "dimension": 2 if solution.phi.ndim == 4 else 3,
         "spacing_mm": [round(h, 4) for h in scan.spacing_mm],
         "parameters": dataclasses.asdict(config.parameters),
         "seconds": round(seconds, 2),
     }
+
+
+def _in_patient(position_mm: Sequence[float], scan: Scan) -> list[float]:
+    """Returns x, y, z, mm to the right, front and head, of a position along (z, y, x) from the first pixel."""
+    index = np.asarray(position_mm) / scan.spacing_mm
+    return [round(float(x), 2) for x in apply_affine(scan.affine, index[::-1])]
 
 
 def _check_outputs(config: Config) -> None:

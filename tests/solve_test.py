@@ -69,12 +69,12 @@ def test_a_seed_in_mm_and_the_same_voxel_give_the_organ_on_the_grid_of_the_input
     stored, mask = nibabel.load(scan), nibabel.load(tmp_path / "mm.nii.gz")
     voxel = tuple(apply_affine(np.linalg.inv(stored.affine), CENTRE_MM))
     again = run(scan, tmp_path / "voxel.nii", seed_voxel=(voxel,))
-    assert (again["millilitres"], again["starts_mm"]) == (results["millilitres"], results["starts_mm"])
+    assert (again["millilitres"], again["seeds_mm"]) == (results["millilitres"], results["seeds_mm"])
     np.testing.assert_array_equal(nibabel.load(tmp_path / "voxel.nii").dataobj, mask.dataobj)
     np.testing.assert_array_equal(mask.affine, stored.affine)
     assert mask.shape == stored.shape and mask.get_data_dtype() == np.uint8
     assert dice(mask_of(tmp_path / "mm.nii.gz"), ORGAN) > 0.93
-    assert results["starts_mm"] == [pytest.approx(CENTRE, abs=0.01)] and results["dimension"] == 3
+    assert results["seeds_mm"] == [pytest.approx(CENTRE_MM, abs=0.01)] and results["dimension"] == 3
     assert results["millilitres"] == pytest.approx(np.asarray(mask.dataobj).sum() * 3.0 * 1.6 * 1.9 / 1000, abs=0.01)
 
 
@@ -89,7 +89,7 @@ def test_slices_that_are_marked_are_solved_one_by_one_and_the_others_stay_empty(
     np.testing.assert_array_equal(inside(np.asarray(phi.dataobj)), nibabel.load(tmp_path / "mask.nii").dataobj)
 
 
-@pytest.mark.parametrize("check_every", "dimension", [0, 3])
+@pytest.mark.parametrize("dimension", [0, 3])
 def test_one_slice_is_a_picture_unless_it_is_to_be_a_volume(dimension, tmp_path):
     scan = write(tmp_path, image()[5:6])
     results = run(scan, tmp_path / "mask.nii", seed_voxel=((*CANONICAL[:0:-1], 0),), dimension=dimension)
@@ -232,7 +232,7 @@ def test_a_front_that_leaks_is_reported(tmp_path, caplog):
 
 KEYS = {
     "output", "millilitres", "stopped", "steps", "equation_seconds", "last_motion_rms_mm", "last_motion_max_mm",
-    "warnings", "starts_mm", "dimension", "spacing_mm", "parameters", "seconds"
+    "check_every", "warnings", "seeds_mm", "dimension", "spacing_mm", "parameters", "seconds"
 }  # fmt: skip
 
 

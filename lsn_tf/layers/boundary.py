@@ -23,8 +23,8 @@ def pad(x, radius: int = 1, boundary: str = "replicate", axes: Sequence[int] | N
     Args:
         x: the tensor.
         radius: how many pixels.
-        boundary: "replicate" repeats the outermost pixel, the homogeneous Neumann condition: nothing flows through
-            the frame, and a monotone scheme remains monotone. "periodic" continues at the other side.
+        boundary: "replicate" repeats the outermost pixel, the homogeneous Neumann condition: contours meet the frame
+            at right angles, and a monotone scheme remains monotone. "periodic" continues at the other side.
             "extrapolate" goes on linearly, as a signed distance does, but is not monotone.
         axes: which axes; by default all but batch and channel.
     """

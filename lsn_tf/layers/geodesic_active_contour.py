@@ -56,7 +56,10 @@ class GeodesicActiveContour(keras.layers.Layer):
     def call(self, edge_indicator, spacing):
         ndim = spacing.shape[1]
         pixel = per_image(keras.ops.prod(spacing, axis=1) ** (1 / ndim), ndim)
-        fields = {"speed": self.c * edge_indicator, "curvature_weight": self.alpha * pixel * edge_indicator}
+        fields = {
+            "speed": self.c * edge_indicator,
+            "curvature_weight": keras.ops.relu(self.alpha) * pixel * edge_indicator,
+        }
         if self.attraction:
             gradient = keras.ops.concatenate(self.gradient(edge_indicator, spacing), axis=-1)
             fields["velocity"] = -self.beta * gradient

@@ -21,17 +21,21 @@ INTEGRATORS = {"euler": (1.0,), "tvd_rk2": (1.0, 1 / 2), "tvd_rk3": (1.0, 1 / 4,
 class LevelSetStep(keras.layers.Layer):
     """phi <- phi - dt (V |grad phi| + a . grad phi - epsilon kappa |grad phi|), in the plane or in space.
 
-    With first-order differences, frozen or monotone stencils, and dt from `cfl_time_step`, the propagation and
-    transport steps are monotone for any fields: the maximum principle holds and phi_0 -> phi is non-expansive in the
-    maximum norm. With curvature="monotone" the whole step is.
+    With first-order differences, frozen stencils, a boundary that does not extrapolate, and dt from `cfl_time_step`,
+    the propagation and transport steps are monotone for any fields: the maximum principle holds and phi_0 -> phi is
+    non-expansive in the maximum norm. With curvature="monotone" the whole step is. Stencils that have learned must be
+    looked at, see `certificate`.
 
     Args:
         scheme: "godunov" or "osher_sethian", see `Propagation`.
         learning: the rung of all stencils, "frozen", "consistent" or "free", see `StencilConv`.
-        differences: one-sided differences, "first_order", "eno2" or "weno5", see `EssentiallyNonOscillatory`.
+        differences: one-sided differences, "first_order", "eno2" or "weno5", see `EssentiallyNonOscillatory`. The
+            latter two are unstable with "euler".
         integrator: "euler", "tvd_rk2" or "tvd_rk3", of order 1, 2 and 3. Second-order differences want the second,
             WENO the third.
         curvature: "central", see `Curvature`, or "monotone", see `MonotoneCurvature`.
+        curvature_radius: radius of the ring of the monotone curvature, pixels. A fixed ring resolves 8 * radius
+            directions: its error does not vanish with the pixel size.
         boundary: what lies beyond the frame, see `boundary.pad`.
 
     Call arguments:
@@ -47,7 +51,8 @@ class LevelSetStep(keras.layers.Layer):
         phi after the step, shaped like phi, mm.
 
     Raises:
-        ValueError: for a name that is none of these, or learning with differences that are not stencils.
+        ValueError: for another scheme, rung, difference, integrator, curvature or boundary, or learning with
+            differences that are not stencils.
 
     References: Osher & Sethian (1988), doi:10.1016/0021-9991(88)90002-2; Shu & Osher (1988),
     doi:10.1016/0021-9991(88)90177-5.
@@ -60,6 +65,7 @@ class LevelSetStep(keras.layers.Layer):
         differences: str = "first_order",
         integrator: str = "euler",
         curvature: str = "central",
+        curvature_radius: int = 2,
         boundary: str = "replicate",
         **kwargs,
     ):
@@ -73,7 +79,7 @@ class LevelSetStep(keras.layers.Layer):
                 f"with differences={differences!r}, whose stencils follow phi."
             )
         self.scheme, self.learning, self.integrator = scheme, learning, integrator
-        self.differences, self.curvature = differences, curvature
+        self.differences, self.curvature, self.curvature_radius = differences, curvature, curvature_radius
         self.boundary = check_boundary(boundary)
         self.propagation = Propagation(scheme, dtype=self.dtype_policy, name="propagation")
         self.transport = Transport(dtype=self.dtype_policy, name="transport")
@@ -89,7 +95,7 @@ class LevelSetStep(keras.layers.Layer):
         if self.curvature == "central":
             self.bending = Curvature(True, learning=self.learning, name="curvature", **common)
         else:
-            self.bending = MonotoneCurvature(name="curvature", **common)
+            self.bending = MonotoneCurvature(self.curvature_radius, name="curvature", **common)
         self.one_sided.build(phi_shape)
         self.bending.build(phi_shape)
         self.halo = max(self.one_sided.halo, self.bending.halo)
@@ -159,7 +165,12 @@ class LevelSetStep(keras.layers.Layer):
 
     def get_config(self):
         config = {"scheme": self.scheme, "learning": self.learning, "differences": self.differences}
-        config |= {"integrator": self.integrator, "curvature": self.curvature, "boundary": self.boundary}
+        config |= {
+            "integrator": self.integrator,
+            "curvature": self.curvature,
+            "curvature_radius": self.curvature_radius,
+            "boundary": self.boundary,
+        }
         return {**super().get_config(), **config}
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from lsn_tf.layers.boundary import along, pad
+from lsn_tf.layers.boundary import along, image_axes, pad
 
 
 def area_weights(length, new_length):
@@ -65,14 +65,16 @@ class Refine(keras.layers.Layer):
     """phi on a grid twice as fine, by linear interpolation between pixel centres; edges replicated.
 
     Call arguments:
-        phi: (batch, height, width, 1), mm.
+        phi: (batch, [depth,] height, width, 1), mm.
 
     Returns:
-        (batch, 2 height, 2 width, 1), mm.
+        (batch, [2 depth,] 2 height, 2 width, 1), mm.
     """
 
     def call(self, phi):
-        return _doubled(_doubled(phi, axis=1), axis=2)
+        for axis in image_axes(phi):
+            phi = _doubled(phi, axis)
+        return phi
 
 
 def _doubled(x, axis):

@@ -36,7 +36,7 @@ class LevelSetNetwork(ImageToPhi):
         transport: whether the transport velocity is corrected too.
         learning: rung of the stencils: "frozen", "consistent" or "free".
         scheme: "godunov" or "osher_sethian".
-        curvature: "central", or "monotone" for a network whose every step keeps the maximum principle.
+        curvature: "central", or "monotone": with frozen stencils every step keeps the maximum principle then.
         edges: "gradient" for the classical edge indicator or "learned" for 3x3 kernels.
         initial_contour: "disc" starts from a fixed disc, "given" from a level set function of the user's, e.g. of
             `numerics.level_sets.from_seed_points` or `signed_distance`, as a third input.

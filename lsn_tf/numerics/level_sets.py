@@ -102,6 +102,25 @@ def arrival_time(speed: np.ndarray, spacing_mm: Sequence[float], phi: np.ndarray
     return np.where(within, 0.0, np.ma.filled(time, np.inf))
 
 
+def distance_to_front(phi: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
+    """Returns the signed distance, mm, to the zero contour of a function, which stays between pixels; fast marching.
+
+    Args:
+        phi: any dimension, of the sign of a level set function; +-inf where the front is far.
+        spacing_mm: pixel size along each axis, mm.
+
+    Raises:
+        ImportError: if scikit-fmm is not installed: pip install 'lsn_tf[solver]'.
+    """
+    import skfmm
+
+    finite = np.abs(phi[np.isfinite(phi)])
+    bounded = np.clip(phi, *(side * finite.max(initial=1.0) for side in (-1, 1)))
+    if inside(bounded).all() or not inside(bounded).any():
+        return signed_distance(inside(bounded), spacing_mm)
+    return np.asarray(skfmm.distance(np.ascontiguousarray(bounded, dtype=np.float64), dx=list(spacing_mm)))
+
+
 def from_seed_points(
     shape: Sequence[int], spacing_mm: Sequence[float], seeds_mm: Sequence[Sequence[float]], radius_mm: float = 5.0
 ) -> np.ndarray:

@@ -13,7 +13,7 @@ def active_box(phi, reach: int, margin: int = 8) -> tuple[slice, ...]:
 
     Args:
         phi: (batch, [depth,] height, width, 1).
-        reach: pixels that a front can go, its number of steps.
+        reach: pixels that a front can go: one a step.
         margin: pixels more, for the neighbourhood that differences look at.
 
     Returns:

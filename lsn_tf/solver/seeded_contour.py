@@ -10,12 +10,12 @@ from keras import ops
 from lsn_tf.layers import EdgeIndicator, IntensitySpeed, LevelSetStep, Reinitialization
 from lsn_tf.layers.edge_indicator import smooth
 from lsn_tf.numerics import level_sets
-from lsn_tf.numerics.level_sets import connected_to
+from lsn_tf.numerics.level_sets import INSIDE, connected_to
 from lsn_tf.solver.compilation import compiled
 from lsn_tf.solver.solving import Solution, State, solve
 from lsn_tf.solver.stopping import Stopping
 
-SMOOTHING_RADIUS = 6  # pixels
+SMOOTHING_RADIUS = 6  # pixels, where a Gaussian is cut, but not within three standard deviations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Parameters:
 
     Attributes:
         propagation: c, speed of the front where the image looks like its inside, mm/s.
-        curvature: epsilon, weight of curvature, mm**2/s: a tongue of radius below epsilon / c cannot grow.
+        curvature: epsilon, weight of curvature, mm**2/s: a round tongue of radius below epsilon / c, in space twice
+            that, cannot grow.
         sigma: width of the Gaussian that removes noise, mm.
         width: half the width of the window of intensities in which the front expands, HU; see `IntensitySpeed`.
         spread: standard deviations of the inside by which that window widens.
@@ -35,7 +36,7 @@ class Parameters:
             55 HU; a seed point in a tumour or in a fatty liver may lie below.
         edge_contrast: lambda of the edge indicator g, the gradient that halves the speed, HU/mm; 0 for no edges.
         seed_radius: radius of the discs or balls around the seed points that the front starts from, mm.
-        seconds: T. The front goes no further than c T from where it starts.
+        seconds: T. From a single seed point the front goes no further than c T.
     """
 
     propagation: float = 1.0
@@ -57,11 +58,7 @@ class Parameters:
             if not np.isfinite(value) or value < 0 or (name in positive and value == 0):
                 wanted = "positive" if name in positive else "not negative"
                 raise ValueError(f"{name} must be {wanted}. Received {name}={value}.")
-        if self.curvature >= self.propagation * self.seed_radius:
-            raise ValueError(
-                "curvature must be below propagation * seed_radius, or the start shrinks away. Received curvature="
-                f"{self.curvature} mm**2/s with {self.propagation} mm/s and {self.seed_radius} mm."
-            )
+        _check_start_grows(self, ndim=2)
 
 
 def segment_from(
@@ -91,6 +88,7 @@ def segment_from(
     if stopping.seconds is None:
         stopping = dataclasses.replace(stopping, seconds=parameters.seconds)
     volumes = image.ndim == 5
+    _check_start_grows(parameters, image.ndim - 2)
     solution = solve(
         phi,
         coefficients(image, spacing_mm, parameters),
@@ -127,20 +125,21 @@ def arrival_times(image: np.ndarray, spacing_mm: np.ndarray, phi: np.ndarray, pa
 
 def contours_at(times: np.ndarray, seconds: float, spacing_mm: np.ndarray) -> np.ndarray:
     """Returns the signed distance to the front at a time, from arrival times as `arrival_times` gives them, mm."""
-    pairs = zip(times[..., 0] <= seconds, spacing_mm, strict=True)
-    return np.stack([level_sets.signed_distance(*pair) for pair in pairs])[..., None]
+    pairs = zip(-INSIDE * (times[..., 0] - seconds), spacing_mm, strict=True)
+    return np.stack([level_sets.distance_to_front(*pair) for pair in pairs])[..., None]
 
 
 def coefficients(image: np.ndarray, spacing_mm: np.ndarray, parameters: Parameters) -> Callable:
     """Returns the coefficients of the equation as a function of phi, whose inside they follow."""
     image, spacing = ops.convert_to_tensor(image, "float32"), ops.convert_to_tensor(spacing_mm, "float32")
-    smoothed = _smoother(len(image.shape))(image, spacing, ops.convert_to_tensor(parameters.sigma, "float32"))
+    radius = max(SMOOTHING_RADIUS, int(np.ceil(3 * parameters.sigma / np.min(spacing_mm))))
+    smoothed = _smoother(len(image.shape), radius)(image, spacing, ops.convert_to_tensor(parameters.sigma, "float32"))
     window = (parameters.width, parameters.spread, parameters.contraction, parameters.lowest_mean)
     region = IntensitySpeed(*window, dtype="float32")
     edges = 1.0
     if parameters.edge_contrast:
-        contrast = parameters.edge_contrast
-        edges = EdgeIndicator(parameters.sigma, contrast, radius=SMOOTHING_RADIUS, dtype="float32")(image, spacing)
+        indicator = EdgeIndicator(parameters.sigma, parameters.edge_contrast, radius=radius, dtype="float32")
+        edges = indicator(image, spacing)
     curvature = np.full((1,) * image.ndim, parameters.curvature, np.float32)
 
     def fields(phi):
@@ -152,6 +151,16 @@ def coefficients(image: np.ndarray, spacing_mm: np.ndarray, parameters: Paramete
 
 
 @functools.cache
-def _smoother(rank: int) -> Callable:
+def _smoother(rank: int, radius: int) -> Callable:
     """Returns the smoothing of images with so many axes, compiled once a process."""
-    return compiled(lambda image, spacing, sigma: smooth(image, spacing, sigma, SMOOTHING_RADIUS))
+    return compiled(lambda image, spacing, sigma: smooth(image, spacing, sigma, radius))
+
+
+def _check_start_grows(parameters: Parameters, ndim: int) -> None:
+    """Raises ValueError if the curvature of the start, (ndim - 1) / seed_radius, would hold it back."""
+    if (ndim - 1) * parameters.curvature >= parameters.propagation * parameters.seed_radius:
+        raise ValueError(
+            f"curvature must be below propagation * seed_radius / {ndim - 1} in {ndim} dimensions, or the start "
+            f"shrinks away. Received curvature={parameters.curvature} mm**2/s with {parameters.propagation} mm/s and "
+            f"{parameters.seed_radius} mm."
+        )

@@ -75,20 +75,22 @@ def solve(
         cfl: CFL number, in (0, 1).
         reinitialization: makes phi a signed distance again at every check; None to leave it.
         active: work on the box around the fronts alone. It pays where they are small in a large volume. Far from
-            them phi is not updated, so it wants a reinitialization.
+            them phi is not updated, so it wants a reinitialization, and the front is that of the whole up to a small
+            part of a pixel.
         callback: called at every check; stops all if it returns True.
 
     Raises:
-        ValueError: if shapes do not fit, there is no coefficient or one of another name, or cfl is not in (0, 1).
+        ValueError: if shapes do not fit, numbers are not finite, a curvature weight is negative, there is no
+            coefficient or one of another name, cfl is not in (0, 1), or a reinitialization meets a periodic boundary.
     """
-    _check(phi, spacing_mm, cfl, active, reinitialization)
     step, stopping = step or LevelSetStep(), stopping or Stopping()
+    _check(phi, spacing_mm, cfl, active, reinitialization, step)
     dtype, ndim = step.compute_dtype, spacing_mm.shape[1]
     phi, spacing = ops.convert_to_tensor(phi, dtype), ops.convert_to_tensor(spacing_mm, dtype)
-    march, redistance = march_of(step, phi.shape), _redistance(reinitialization, ndim)
+    march, redistance = march_of(step, phi.shape), _redistance(reinitialization, dtype, ndim)
     steps, seconds, reasons = np.zeros(len(phi), int), np.zeros(len(phi)), [None] * len(phi)
     motion = Motion(*np.zeros((4, len(phi))))
-    constant = None if callable(fields) else _tensors(fields, dtype)
+    constant = None if callable(fields) else _tensors(_checked(fields), dtype)
     while None in reasons:
         count = min(stopping.check_every, stopping.max_steps - int(steps.max()))
         going = np.array([reason is None for reason in reasons])
@@ -97,7 +99,7 @@ def solve(
         if stopping.seconds is not None:
             time_step = np.minimum(time_step, (stopping.seconds - seconds) / count)
         time_step = np.where(going, time_step, 0.0)
-        box = active_box(phi, reach=count) if active else tuple(slice(0, n) for n in phi.shape)
+        box = active_box(phi, count, margin=8 * march.step.halo) if active else tuple(slice(0, n) for n in phi.shape)
         before, local = phi[box], {name: _in_box(field, box, phi.shape) for name, field in now.items()}
         after = march(before, local, spacing, per_image(ops.convert_to_tensor(time_step, dtype), ndim), count)
         if redistance:
@@ -112,6 +114,15 @@ def solve(
     return Solution(ops.convert_to_numpy(phi), steps, seconds, motion, tuple(reasons))
 
 
+def _checked(fields: Fields) -> Fields:
+    for name, field in fields.items():
+        lowest = np.min(ops.convert_to_numpy(field))
+        if not np.isfinite(ops.convert_to_numpy(field)).all() or (name == "curvature_weight" and lowest < 0):
+            wanted = "finite and not negative" if name == "curvature_weight" else "finite"
+            raise ValueError(f"{name} must be {wanted} everywhere. Received {lowest} as its lowest value.")
+    return fields
+
+
 def _tensors(fields: Fields, dtype: str) -> dict[str, Any]:
     if not fields or fields.keys() - COEFFICIENTS:
         raise ValueError(f"fields must hold some of {sorted(COEFFICIENTS)}. Received {sorted(fields)}.")
@@ -123,9 +134,9 @@ def _in_box(field, box: tuple[slice, ...], shape: tuple[int, ...]):
     return field[(*box[:-1], slice(None))] if field.shape[1:-1] == shape[1:-1] else field
 
 
-def _redistance(reinitialization: Reinitialization | None, ndim: int) -> Callable | None:
+def _redistance(reinitialization: Reinitialization | None, dtype: str, ndim: int) -> Callable | None:
     """Returns a reinitialisation compiled; equal ones share one, so that XLA compiles it once a process."""
-    return reinitialization and _shared_redistance(reinitialization.steps, reinitialization.compute_dtype, ndim)
+    return reinitialization and _shared_redistance(reinitialization.steps, dtype, ndim)
 
 
 @functools.lru_cache(maxsize=16)
@@ -133,7 +144,7 @@ def _shared_redistance(steps: int, dtype: str, ndim: int) -> Callable:
     return compiled(Reinitialization(steps, dtype=dtype))
 
 
-def _check(phi, spacing_mm, cfl, active, reinitialization):
+def _check(phi, spacing_mm, cfl, active, reinitialization, step):
     if phi.ndim not in (4, 5) or phi.shape[-1] != 1:
         raise ValueError(f"phi must be (batch, [depth,] height, width, 1). Received shape {phi.shape}.")
     if spacing_mm.shape != (len(phi), phi.ndim - 2):
@@ -145,3 +156,11 @@ def _check(phi, spacing_mm, cfl, active, reinitialization):
         raise ValueError(f"cfl must be in (0, 1), the range in which the scheme is stable. Received cfl={cfl}.")
     if active and not reinitialization:
         raise ValueError("active=True wants a reinitialization, since phi far from the fronts is not updated.")
+    if step.boundary == "periodic" and reinitialization:
+        raise ValueError(
+            'boundary="periodic" must go without reinitialization, which knows nothing beyond the frame. Received both.'
+        )
+    if not np.isfinite(phi).all():
+        raise ValueError(f"phi must be finite, mm. Received {int((~np.isfinite(phi)).sum())} pixels that are not.")
+    if not (np.isfinite(spacing_mm).all() and (np.asarray(spacing_mm) > 0).all()):
+        raise ValueError(f"spacing_mm must be positive, mm. Received {np.asarray(spacing_mm).tolist()}.")

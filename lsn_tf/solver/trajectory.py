@@ -11,6 +11,7 @@ from lsn_tf.numerics.level_sets import inside
 from lsn_tf.solver.solving import Solution, State
 
 logger = logging.getLogger(__name__)
+FRAMES_BYTES = 2e9  # and no more than fit in this
 FRAMES = 48  # at most, evenly over T, between the beginning and the end
 
 
@@ -35,13 +36,15 @@ class Trajectory:
         self._keep(phi, 0, 0.0, 0.0, 0.0)
 
     def __call__(self, state: State) -> None:
-        if state.seconds.max() >= len(self.phis) * self.seconds / FRAMES:
+        frames = min(FRAMES, FRAMES_BYTES // self.phis[0].nbytes)
+        if state.seconds.max() >= len(self.phis) * self.seconds / frames:
             self._keep_state(state)
 
     def end(self, solution: Solution) -> None:
         """Keeps the end, as it is written."""
         if self.rows[-1]["steps"] == solution.steps.max():
-            self.rows.pop(), self.phis.pop()
+            self.rows.pop()
+            self.phis.pop()
         self._keep_state(solution)
 
     def _keep_state(self, state: State) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -69,6 +69,15 @@ class Discretization:
             phi = march(phi, fields, ops.convert_to_tensor(stage.spacing_mm, dtype), dt, stage.steps)
         return ops.convert_to_numpy(phi)
 
+    def singly(self) -> Iterator["Discretization"]:
+        """Yields each stage by itself, from the phi that it is given."""
+        phi = self.phi
+        for stage in self.stages:
+            phi = ops.convert_to_numpy(_on_grid(ops.convert_to_tensor(phi), _grid(stage)))
+            single = Discretization(phi, (stage,))
+            yield single
+            phi = single.solve()
+
     @functools.cached_property
     def _marches(self) -> list[March]:
         return [march_of(stage.make_step(), self.phi.shape) for stage in self.stages]
@@ -80,16 +89,19 @@ def stencil_layers(step: LevelSetStep) -> dict[str, StencilConv]:
     return {name: layer for name, layer in layers.items() if isinstance(layer, StencilConv)}
 
 
-def to_solver(model: LevelSetNetwork, inputs: Mapping[str, Any]) -> Discretization:
+def to_solver(model: keras.Model, inputs: Mapping[str, Any]) -> Discretization:
     """Returns the equation that a level set model solves for these images: speed fields, stencils, dt and T.
 
     Args:
-        model: an LSE or LSN, trained or not.
+        model: an LSE or LSN, trained or not; or a network of `from_solver`, whatever it has learned since.
         inputs: what the model takes.
 
     Raises:
         ValueError: if the model is no level set model.
     """
+    stages = tuple(layer.as_stage() for layer in model.layers if isinstance(layer, StageLayer))
+    if stages:
+        return Discretization(ops.convert_to_numpy(inputs["phi_0"]), stages)
     if not isinstance(model, LevelSetNetwork):
         raise ValueError(f"model must be a LevelSetNetwork, which solves an equation. Received {type(model).__name__}.")
     grids = keras.Model(model.inputs, {"equations": model.equations})  # Keras would unpack a list of one
@@ -105,7 +117,6 @@ def _stages(evolution: LevelSetEvolution, fields, spacing) -> list[Stage]:
     count, stages = len(evolution.euler_steps), []
     for n, step in enumerate(evolution.euler_steps):
         own = {name: ops.split(field, count, axis=-1)[n] for name, field in fields.items()}
-        learned = step.learning != "frozen"
         stages.append(
             Stage(
                 fields={name: ops.convert_to_numpy(field) for name, field in own.items()},
@@ -113,9 +124,7 @@ def _stages(evolution: LevelSetEvolution, fields, spacing) -> list[Stage]:
                 time_step=ops.convert_to_numpy(evolution.stable_time_step(step, own, spacing)).reshape(-1),
                 steps=evolution.steps // count,
                 step={**evolution.step, "dtype": evolution.compute_dtype},
-                kernels={name: ops.convert_to_numpy(layer.kernel) for name, layer in stencil_layers(step).items()}
-                if learned
-                else {},
+                kernels=_learned_kernels(step),
             )
         )
     return stages
@@ -165,6 +174,11 @@ class StageLayer(keras.layers.Layer):
             name=name, shape=field.shape, initializer=initializer, constraint=constraint, trainable=self.trainable
         )
 
+    def as_stage(self) -> Stage:
+        """Returns the stage with what its coefficients and stencils are now."""
+        fields = {name: ops.convert_to_numpy(field) for name, field in self.fields.items()}
+        return dataclasses.replace(self.stage, fields=fields, kernels=_learned_kernels(self.step))
+
     def call(self, phi):
         spacing = ops.convert_to_tensor(self.stage.spacing_mm, self.compute_dtype)
         dt = per_image(ops.convert_to_tensor(self.stage.time_step, self.compute_dtype), spacing.shape[1])
@@ -174,6 +188,13 @@ class StageLayer(keras.layers.Layer):
 
     def compute_output_shape(self, phi_shape):
         return phi_shape
+
+
+def _learned_kernels(step: LevelSetStep) -> dict[str, np.ndarray]:
+    """Returns the kernels of a step's stencil layers, none if they are those of the catalogue."""
+    if step.learning == "frozen":
+        return {}
+    return {name: ops.convert_to_numpy(layer.kernel) for name, layer in stencil_layers(step).items()}
 
 
 def _grid(stage: Stage) -> tuple[int, ...] | None:

@@ -25,7 +25,7 @@ ARGUMENTS = {  # none at its default value
     },
     "LevelSetStep": {
         "scheme": "osher_sethian", "learning": "frozen", "differences": "weno5", "integrator": "tvd_rk3",
-        "curvature": "monotone", "boundary": "periodic"
+        "curvature": "monotone", "curvature_radius": 3, "boundary": "periodic"
     },
     "MonotoneCurvature": {"radius": 3, "boundary": "periodic"},
     "Occupancy": {"width_mm": 1.5},

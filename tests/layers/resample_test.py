@@ -85,6 +85,16 @@ def test_refining_preserves_order_and_constants_exactly(rng):
     np.testing.assert_array_equal(ops.convert_to_numpy(Refine()(0 * lower + 5.3)), np.float32(5.3))
 
 
+def test_refining_in_space_refines_every_plane_and_between_them(rng):
+    """A volume that is the same along one axis is refined as its planes are."""
+    plane = rng.normal(size=(1, 6, 5, 1)).astype(np.float32)
+    refined = ops.convert_to_numpy(Refine()(plane))
+    for axis in (1, 2, 3):
+        volume = np.repeat(np.expand_dims(plane, axis), 3, axis=axis)
+        expected = np.repeat(np.expand_dims(refined, axis), 6, axis=axis)
+        np.testing.assert_allclose(ops.convert_to_numpy(Refine()(volume)), expected, atol=1e-6)
+
+
 def test_another_method_is_refused():
     with pytest.raises(ValueError, match='"area" or "linear". Received \'cubic\''):
         Resample("cubic")

@@ -189,3 +189,20 @@ def test_parts_connected_through_other_slices_stay():
     assert level_sets.inside(level_sets.connected_to(phi, start)).sum() == 3
     phi[2, 2, 1:8] = -1  # a bridge
     assert level_sets.inside(level_sets.connected_to(phi, start)).sum() == 11
+
+
+def test_the_distance_to_a_front_keeps_it_between_pixels():
+    """A mask would put it on the faces of pixels, half a pixel off."""
+    exact = level_sets.ball((40, 36), (0.7, 0.9), (14.0, 16.0), 8.3)
+    far = np.where(exact > 6, np.inf, 3 * exact)  # of another slope, and unknown far out
+    found = level_sets.distance_to_front(far, (0.7, 0.9))
+    near = np.abs(exact) < 1
+    of_mask = level_sets.signed_distance(exact < 0, (0.7, 0.9))
+    assert np.sqrt(np.mean((found - exact)[near] ** 2)) < 0.3 * np.sqrt(np.mean((of_mask - exact)[near] ** 2))
+
+
+def test_without_a_front_the_distance_to_it_is_that_of_an_empty_mask():
+    np.testing.assert_array_equal(
+        level_sets.distance_to_front(np.full((4, 5), np.inf), (1, 1)),
+        level_sets.signed_distance(np.zeros((4, 5)), (1, 1)),
+    )

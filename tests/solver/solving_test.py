@@ -204,6 +204,11 @@ def test_on_the_active_box_the_front_ends_where_it_ends_on_the_whole(ndim):
         ({"cfl": 0.0}, r"cfl must be in \(0, 1\).* Received cfl=0.0"),
         ({"active": True}, "active=True wants a reinitialization"),
         ({"fields": {}}, "fields must hold"),
+        ({"phi": np.full((1, *SHAPE, 1), np.nan)}, "phi must be finite"),
+        ({"spacing_mm": np.array([[0.7, -0.9]])}, "spacing_mm must be positive"),
+        ({"fields": {"speed": np.full((1, 1, 1, 1), np.inf)}}, "speed must be finite"),
+        ({"fields": {"curvature_weight": np.full((1, 1, 1, 1), -0.1)}}, "not negative everywhere. Received -0.1"),
+        ({"step": LevelSetStep(boundary="periodic"), "reinitialization": Reinitialization(2)}, "must go without"),
         ({"fields": {"sped": np.ones((1, 1, 1, 1))}}, "fields must hold .* Received .*sped"),
     ],
 )
