@@ -11,6 +11,7 @@ Topics:
 Times are medians over --repeats, on synthetic data, taken in turns; a ratio is against the first row of its group.
 """
 
+import pathlib
 import subprocess
 import sys
 import time
@@ -157,7 +158,9 @@ def _active_rows(repeats: int) -> list[dict[str, Any]]:
 
 
 def _memory_rows() -> list[dict[str, Any]]:
-    """Measures the peak of a fresh process that makes a few steps, beyond that of one with a tiny image."""
+    """Measures the peak of a fresh process that makes a few steps, beyond that of one with a tiny image; on Linux."""
+    if not pathlib.Path("/proc/self/status").is_file():
+        return []
     rows, tiny = [], _peak_mib(TINY)
     for shape in MEMORY_SHAPES:
         mib, pixels = max(_peak_mib(shape) - tiny, 0.0), int(np.prod(shape))
@@ -168,9 +171,9 @@ def _memory_rows() -> list[dict[str, Any]]:
 
 def _peak_mib(shape: tuple[int, ...]) -> float:
     """Returns the peak memory of a process that has made 10 steps."""
-    code = "import resource; from lsn_tf import benchmark; "
+    code = "import pathlib, re; from lsn_tf import benchmark; "
     code += f"benchmark.our_steps(benchmark.expanding_contour({shape}), 10)(); "
-    code += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    code += "print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text()).group(1))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1]) / 1024
 

@@ -32,7 +32,7 @@ def test_the_front_that_has_marched_lies_between_pixels_where_it_should():
     of_mask = signed_distance((marched < 0)[0, ..., 0], SPACING)[None, ..., None]
     near = np.abs(phi - 5.3) < 0.5
     off, mask_off = (np.sqrt(np.mean((found - (phi - 5.3))[near] ** 2)) for found in (marched, of_mask))
-    assert off < 0.6 * mask_off
+    assert off < 0.75 * mask_off
 
 
 def test_what_the_front_cannot_enter_it_never_reaches():
