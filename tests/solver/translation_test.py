@@ -163,6 +163,20 @@ def test_every_discretization_is_its_steps_and_its_network(
     np.testing.assert_allclose(network, expected, atol=tolerance)
 
 
+@pytest.mark.parametrize("scheme", ["godunov", "osher_sethian"])
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_solver_and_network_agree_for_every_scheme_boundary_and_dtype(ndim, dtype, boundary, scheme, eager, rng):
+    equation = by_hand(rng, ndim, dtype, steps=2, scheme=scheme, boundary=boundary)
+    tolerance = 1e-12 if dtype == "float64" else 2e-5
+    network = from_solver(equation)
+    phi = ops.convert_to_numpy(network({"phi_0": equation.phi}))
+    np.testing.assert_allclose(equation.solve(), phi, atol=tolerance)
+    np.testing.assert_allclose(to_solver(network, {"phi_0": equation.phi}).solve(), phi, atol=tolerance)
+    np.testing.assert_allclose(plain(equation), phi, atol=tolerance)
+
+
 def test_stencils_that_have_learned_are_solved_with(rng):
     equation = by_hand(rng, learning="free")
     step = equation.stages[0].make_step()
