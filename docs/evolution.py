@@ -1,6 +1,6 @@
 """Draws the front of a trained level set network on its way from scale to scale.
 
-    python docs/evolution.py --run_dir=runs/lsn --output=docs/evolution.png
+    python docs/evolution.py --run_dir=RUN --output=docs/evolution.png --title="A held-out scan of the synthetic twin"
 
 Takes the scan of the held-out fold with the median Dice, and of it the slice with the largest liver.
 Needs matplotlib (pip install matplotlib).
