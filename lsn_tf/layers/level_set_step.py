@@ -34,9 +34,9 @@ class LevelSetStep(keras.layers.Layer):
         integrator: "euler", "tvd_rk2" or "tvd_rk3", of order 1, 2 and 3. Second-order differences want the second,
             WENO the third.
         curvature: "central", see `Curvature`, or "monotone", see `MonotoneCurvature`.
+        boundary: what lies beyond the frame, see `boundary.pad`.
         curvature_radius: radius of the ring of the monotone curvature, pixels. A fixed ring resolves 8 * radius
             directions: its error does not vanish with the pixel size.
-        boundary: what lies beyond the frame, see `boundary.pad`.
 
     Call arguments:
         phi: (batch, [depth,] height, width, 1), mm.
@@ -65,8 +65,8 @@ class LevelSetStep(keras.layers.Layer):
         differences: str = "first_order",
         integrator: str = "euler",
         curvature: str = "central",
-        curvature_radius: int = 2,
         boundary: str = "replicate",
+        curvature_radius: int = 2,
         **kwargs,
     ):
         super().__init__(**kwargs)
