@@ -6,7 +6,7 @@ The front starts as a ball around each seed point and expands with --propagation
 inside, as smooth as --curvature demands, until it rests or --seconds are over. The mask lies voxel on voxel on the
 input, with its geometry. A seed point is given in mm as viewers of NIfTI show it (x to the right, y to the front, z to
 the head) or as a voxel of the file. Instead of it, or besides it, circles, boxes and a mask will do; with none of these
-a place that looks like a liver is taken.
+a place is taken that looks like a liver with contrast agent, in a scan of the upper abdomen; look whether it is one.
 
 A scan of several slices is solved in space; with --dimension=2 the slices that are marked are solved one by one.
 
@@ -46,6 +46,10 @@ from lsn_tf.solver.trajectory import Progress, Trajectory
 
 logger = logging.getLogger(__name__)
 WINDOW_HU = (-100.0, 250.0)  # of the film
+FOUND = (
+    "look whether the front has started in the liver: a start is only guessed in scans of the upper abdomen with "
+    "contrast agent, elsewhere give --seed_mm."
+)
 NEVER = -1.0  # arrival time, s, where the front never arrives
 WARNINGS = {
     LEAKED: "the front has leaked: it ran into the frame of the picture. Raise --curvature or lower --seconds.",
@@ -113,7 +117,8 @@ def solve_scan(config: Config) -> dict[str, Any]:
     started = time.perf_counter()
     scan = read_scan(config.input)
     plane = config.dimension == 2 or (config.dimension == 0 and len(scan.image) == 1)
-    contours = user_contours(config, scan) or automatic_contours(scan.image, scan.spacing_mm, plane)
+    given = user_contours(config, scan)
+    contours = given or automatic_contours(scan.image, scan.spacing_mm, plane)
     batch = make_batch(scan, contours, plane, config.parameters.seed_radius)
     start, times = batch.phi, None
     if config.arrival_time or config.marching_seconds:
@@ -141,7 +146,12 @@ def solve_scan(config: Config) -> dict[str, Any]:
         write_like(times.astype(np.float32), config.input, config.arrival_time)
     if trajectory:
         _write_trajectory(config, scan, batch, trajectory)
-    return _results(config, scan, contours, solution, mask, time.perf_counter() - started)
+    results = _results(config, scan, contours, solution, mask, time.perf_counter() - started)
+    if not given:
+        results["warnings"].append(f"{FOUND} Received no start; taken was {results['seeds_mm']} mm.")
+    for warning in results["warnings"]:
+        logger.warning(warning)
+    return results
 
 
 def user_contours(config: Config, scan: Scan) -> InitialContours:
@@ -201,8 +211,6 @@ def _results(config, scan, contours, solution: Solution, mask, seconds) -> dict[
     warnings = [WARNINGS[reason] for reason in counts if reason in WARNINGS]
     if scan.spacing_guessed:
         warnings.append(f"{config.input} knows no pixel size; one that is typical of CT was taken.")
-    for warning in warnings:
-        logger.warning(warning)
     return {
         "output": config.output,
         "millilitres": round(float(mask.sum() * np.prod(scan.spacing_mm) / 1000), 3),

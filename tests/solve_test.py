@@ -149,10 +149,11 @@ def test_without_a_start_a_place_that_looks_like_a_liver_is_taken(tmp_path):
     body[:, 8:72, 8:72] = 40
     body[:, 20:44, 14:34] = 120
     scan = write(tmp_path, body, affine=np.diag([-3.0, -3.0, 5.0, 1.0]))
-    solve_scan(
+    results = solve_scan(
         Config(input=scan, output=str(tmp_path / "mask.nii"), parameters=dataclasses.replace(QUICK, seconds=40.0))
     )
     assert dice(mask_of(tmp_path / "mask.nii"), body == 120) > 0.9
+    assert "only guessed" in results["warnings"][-1] and str(results["seeds_mm"]) in results["warnings"][-1]
 
 
 def guessed(folder):
