@@ -4,6 +4,8 @@ import dataclasses
 import itertools
 import logging
 import pathlib
+import shlex
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import qmc
 
-from lsn_tf.artifacts import write_csv, write_json
+from lsn_tf.artifacts import machine, write_csv, write_json
 from lsn_tf.data.folds import NUM_FOLDS
 from lsn_tf.data.resampling import resize_image, resized_spacing
 from lsn_tf.data.sources import open_source
@@ -228,4 +230,6 @@ def _results(config, source, rows, chosen: Mapping[int, Parameters], overall: Pa
         "parameters_by_fold": {fold: dataclasses.asdict(parameters) for fold, parameters in chosen.items()},
         "parameters": dataclasses.asdict(overall),
         "search": {"ranges": RANGES, **dataclasses.asdict(config)},
+        "command": shlex.join(["python", "-m", "lsn_tf.solve", *sys.argv[1:]]),
+        "machine": machine(),
     }

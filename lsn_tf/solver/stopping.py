@@ -19,7 +19,8 @@ class Stopping:
         seconds: at this time T of the equation, s; None for no limit.
         rms_mm: steady if between two checks the front has moved no further than this in the root mean square, and
         max_mm: no further than this anywhere; mm. With 0 a front that moves at all is never steady.
-        check_every: steps between two checks.
+        check_every: steps between two checks. Between them a front goes less far where the time steps are shorter: on
+            finer pixels raise it in proportion, or lower rms_mm and max_mm.
         frame_share: the front has leaked if it has taken more than this share of the pixels on the frame of the plane;
             None to let it go.
     """
