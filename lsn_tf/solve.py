@@ -19,6 +19,8 @@ in the label as the only seed point of each slice; use them with --parameters=re
 import dataclasses
 import logging
 import pathlib
+import shlex
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -311,6 +313,7 @@ def main() -> dict[str, Any]:
             candidates=values.candidates,
             image_size=values.image_size,
             seed=values.seed,
+            command=shlex.join(["python", "-m", "lsn_tf.solve", *sys.argv[1:]]),
         )
         return calibrate(config)
     if not values.input or not values.output:

@@ -4,8 +4,6 @@ import dataclasses
 import itertools
 import logging
 import pathlib
-import shlex
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -47,6 +45,7 @@ class CalibrationConfig:
         candidates: sets of parameters that are tried, a Sobol design over `RANGES`; best a power of two.
         image_size: side of the slices while searching, pixels. Scores are computed on the scans' own grid.
         seed: of the design.
+        command: what was typed, for the results.
     """
 
     dataset: str
@@ -55,6 +54,7 @@ class CalibrationConfig:
     candidates: int = 64
     image_size: int = 128
     seed: int = 0
+    command: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -216,7 +216,7 @@ def _candidate(parameters: Parameters, scores: Mapping[int, float]) -> dict[str,
 
 def _results(config, source, rows, chosen: Mapping[int, Parameters], overall: Parameters) -> dict[str, Any]:
     by_fold = {fold: [row["dice"] for row in rows if row["fold"] == fold] for fold in chosen}
-    scores = [row["dice"] for row in rows]
+    scores, given = [row["dice"] for row in rows], dataclasses.asdict(config)
     return {
         "model": "lse, one seed point a slice: the centre of the largest circle inscribed in the label",
         "dataset": source.name,
@@ -229,7 +229,7 @@ def _results(config, source, rows, chosen: Mapping[int, Parameters], overall: Pa
         "slices": sum(row["slices"] for row in rows),
         "parameters_by_fold": {fold: dataclasses.asdict(parameters) for fold, parameters in chosen.items()},
         "parameters": dataclasses.asdict(overall),
-        "search": {"ranges": RANGES, **dataclasses.asdict(config)},
-        "command": shlex.join(["python", "-m", "lsn_tf.solve", *sys.argv[1:]]),
+        "search": {"ranges": RANGES, **{name: value for name, value in given.items() if name != "command"}},
+        "command": config.command,
         "machine": machine(),
     }

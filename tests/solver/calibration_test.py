@@ -126,6 +126,7 @@ def test_a_fold_is_scored_with_what_is_best_on_the_others(two_candidates, tmp_pa
     written = json.loads((folder / "results.json").read_text())
     assert set(results) == {*written, "results_dir"} and written["search"]["candidates"] == 2
     assert set(written) == {
+        "command", "machine",
         "model", "dataset", "synthetic", "dice_per_scan_mean", "dice_per_scan_median", "dice_per_scan_min",
         "dice_per_scan_by_fold", "scans", "slices", "parameters_by_fold", "parameters", "search", "seconds"
     }  # fmt: skip
