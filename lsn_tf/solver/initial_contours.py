@@ -38,9 +38,10 @@ class InitialContours:
             ValueError: if nothing is marked, the mask is empty, or no pixel's centre lies inside what is marked.
         """
         self._check()
-        parts = [level_sets.ball(shape, spacing_mm, seed, seed_radius_mm) for seed in self.seeds]
-        parts += [level_sets.ball(shape, spacing_mm, centre, radius) for centre, radius in self.balls]
+        parts = [level_sets.ball(shape, spacing_mm, centre, radius) for centre, radius in self.balls]
         parts += [level_sets.box(shape, spacing_mm, *corners) for corners in self.boxes]
+        if len(self.seeds):
+            parts.append(level_sets.from_seed_points(shape, spacing_mm, self.seeds, seed_radius_mm))
         if self.mask is not None:
             parts.append(level_sets.signed_distance(self.mask, spacing_mm))
         phi = -INSIDE * np.min([-INSIDE * part for part in parts], axis=0)

@@ -5,12 +5,15 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
-from lsn_tf.layers import LevelSetStep, cfl_time_step
-from lsn_tf.layers.boundary import along, image_axes, pad, per_image, shifted
+from lsn_tf.layers import LevelSetStep, StencilConv, cfl_time_step
+from lsn_tf.layers.boundary import along, image_axes, shifted
+from lsn_tf.layers.upwind import norm
 from lsn_tf.numerics.level_sets import INSIDE
+from lsn_tf.numerics.stencils import gradient_names
 from lsn_tf.solver.compilation import compiled
 
 
@@ -90,7 +93,8 @@ def _frozen_march(rank: int, dtype: str, **config) -> March:
 
 
 def _motion(before, after, spacing, whole):
-    ways, weights = zip(*[_ways_along(before, after, spacing, axis) for axis in image_axes(after)], strict=True)
+    slope = _slope(before, spacing)
+    ways, weights = zip(*[_ways_along(before, slope, after, axis) for axis in image_axes(after)], strict=True)
     axes, batch = tuple(range(1, len(whole.shape))), ops.shape(after)[0]
     ways, weights = (ops.concatenate([ops.reshape(x, (batch, -1)) for x in xs], axis=1) for xs in (ways, weights))
     rms = ops.sqrt(ops.sum(weights * ways**2, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1))
@@ -98,9 +102,8 @@ def _motion(before, after, spacing, whole):
     return rms, ops.max(weights * ways, axis=1), ops.sum(inside, axis=axes), _share_of_frame(inside)
 
 
-def _ways_along(before, after, spacing, axis):
+def _ways_along(before, slope, after, axis):
     """Returns |phi / |grad phi|| of the old phi where the new front crosses from pixel to pixel, and where it does."""
-    slope = _slope(before, spacing)
     near, far = along(after, axis, 0, -1), along(after, axis, 1, None)
     crosses = near * far <= 0
     share = ops.where(crosses, near / ops.where(near == far, 1.0, near - far), 0.0)
@@ -110,13 +113,8 @@ def _ways_along(before, after, spacing, axis):
 
 def _slope(phi, spacing):
     """Returns |grad phi| by central differences."""
-    padded, ndim = pad(phi), len(image_axes(phi))
-    unit = np.eye(ndim, dtype=int)
-    squared = 0.0
-    for axis in range(ndim):
-        change = shifted(padded, 1, unit[axis]) - shifted(padded, 1, -unit[axis])
-        squared = squared + (0.5 * change / per_image(spacing[:, axis], ndim)) ** 2
-    return ops.sqrt(squared)
+    names = gradient_names(len(image_axes(phi)))
+    return norm(StencilConv(names, dtype=keras.backend.standardize_dtype(phi.dtype))(phi, spacing))
 
 
 def _share_of_frame(inside):

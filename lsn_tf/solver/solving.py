@@ -90,15 +90,15 @@ def solve(
     march, redistance = march_of(step, phi.shape), _redistance(reinitialization, dtype, ndim)
     steps, seconds, reasons = np.zeros(len(phi), int), np.zeros(len(phi)), [None] * len(phi)
     motion = Motion(*np.zeros((4, len(phi))))
-    constant = None if callable(fields) else _tensors(_checked(fields), dtype)
+    now = stable = None
     while None in reasons:
         count = min(stopping.check_every, stopping.max_steps - int(steps.max()))
         going = np.array([reason is None for reason in reasons])
-        now = constant or _tensors(fields(phi), dtype)
-        time_step = ops.convert_to_numpy(march.stable_time_step(now, spacing, cfl)).reshape(-1)
-        if stopping.seconds is not None:
-            time_step = np.minimum(time_step, (stopping.seconds - seconds) / count)
-        time_step = np.where(going, time_step, 0.0)
+        if now is None or callable(fields):
+            now = _tensors(fields(phi) if callable(fields) else _checked(fields), dtype)
+            stable = ops.convert_to_numpy(march.stable_time_step(now, spacing, cfl)).reshape(-1)
+        left = np.inf if stopping.seconds is None else stopping.seconds - seconds
+        time_step = np.where(going, np.minimum(stable, left / count), 0.0)
         box = active_box(phi, count, margin=8 * march.step.halo) if active else tuple(slice(0, n) for n in phi.shape)
         before, local = phi[box], {name: _in_box(field, box, phi.shape) for name, field in now.items()}
         after = march(before, local, spacing, per_image(ops.convert_to_tensor(time_step, dtype), ndim), count)

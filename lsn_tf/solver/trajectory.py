@@ -11,8 +11,8 @@ from lsn_tf.numerics.level_sets import inside
 from lsn_tf.solver.solving import Solution, State
 
 logger = logging.getLogger(__name__)
-FRAMES_BYTES = 2e9  # and no more than fit in this
 FRAMES = 48  # at most, evenly over T, between the beginning and the end
+FRAMES_BYTES = 2e9  # and no more than fit in this
 
 
 @dataclasses.dataclass(eq=False)

@@ -88,7 +88,8 @@ def test_a_point_outside_is_told_how_far_the_scan_reaches(scan, point):
 
 @pytest.mark.parametrize("point", [(9.1, 26, 38), (14, 36.4, 38), (14, 26, 43.9)])
 def test_the_outer_voxels_are_inside_as_a_whole(scan, point):
-    canonical_index(point, scan.affine, scan.image.shape)
+    index = canonical_index(point, scan.affine, scan.image.shape)
+    assert (index >= -0.5).all() and (index <= np.array(scan.image.shape) - 0.5).all()
 
 
 @pytest.mark.parametrize("voxel", [(5, 0, 0), (0, 6, 0), (0, 0, 4), (-1, 0, 0), (4, 5, np.nan)])

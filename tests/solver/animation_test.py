@@ -228,3 +228,4 @@ def test_a_missing_package_is_named_with_its_cure(tmp_path, monkeypatch, module)
 def test_pyplot_and_its_state_are_not_used(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     film(tmp_path / "film.gif")
+    assert (tmp_path / "film.gif").stat().st_size > 0
