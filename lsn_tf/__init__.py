@@ -7,7 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reports a machi
 _HOMES = {
     "AnySize": "lsn_tf.models",
     "LevelSetEvolution": "lsn_tf.layers",
-    "LevelSetLoss": "lsn_tf.metrics",
+    "LevelSetLoss": "lsn_tf.losses",
     "LevelSetNetwork": "lsn_tf.models",
     "LevelSetStep": "lsn_tf.layers",
     "STENCILS": "lsn_tf.numerics.stencils",

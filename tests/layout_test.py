@@ -19,9 +19,10 @@ LIBRARY = {
     "numerics": (),
     "data": ("artifacts",),
     "layers": ("numerics",),
-    "metrics": ("numerics", "layers"),
+    "metrics": (),
+    "losses": ("numerics", "layers"),
     "models": ("numerics", "layers"),
-    "training": ("artifacts", "numerics", "data", "layers", "metrics", "models"),
+    "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models"),
     "solver": ("artifacts", "numerics", "data", "layers", "metrics", "models"),
     "studies": ("numerics", "layers", "solver"),
     "certificate": ("numerics", "layers", "models", "solver"),
@@ -34,7 +35,8 @@ THIRD_PARTY = {
     "common_flags": {"absl"},
     "numerics": {"numpy", "scipy", "skfmm"},
     "layers": {"keras", "numpy"},
-    "metrics": {"keras", "numpy"},
+    "metrics": {"numpy", "scipy"},
+    "losses": {"keras", "numpy"},
     "models": {"keras", "numpy"},
 }
 TENSORFLOW = {"tensorflow", "tensorflow_datasets"}

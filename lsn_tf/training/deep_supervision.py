@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from lsn_tf.layers import LevelSetEvolution
 from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
-from lsn_tf.metrics import LevelSetLoss
+from lsn_tf.losses import LevelSetLoss
 
 COARSE_WEIGHT = 0.25  # of the loss on each grid but the finest
 

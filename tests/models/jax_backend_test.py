@@ -12,7 +12,7 @@ import sys
 import jax
 import keras
 import numpy as np
-from lsn_tf.metrics import LevelSetLoss
+from lsn_tf.losses import LevelSetLoss
 from lsn_tf.models import AnySize, LevelSetNetwork, build_model
 
 assert keras.backend.backend() == "jax"

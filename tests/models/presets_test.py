@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lsn_tf.metrics import LevelSetLoss
+from lsn_tf.losses import LevelSetLoss
 from lsn_tf.models import PRESETS, build_model
 
 WINDOW = (-100.0, 400.0)

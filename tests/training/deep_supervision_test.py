@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lsn_tf.metrics import LevelSetLoss
+from lsn_tf.losses import LevelSetLoss
 from lsn_tf.models import LevelSetNetwork, UNet
 from lsn_tf.training import deep_supervision
 
