@@ -41,6 +41,11 @@ class RunDir:
         return read_json(self.config)
 
 
+def file_name(model: str) -> str:
+    """Returns the description of a model as part of a file name: "lsn:width=8" becomes "lsn-width-8"."""
+    return re.sub(r"[^\w.]+", "-", model)
+
+
 @contextmanager
 def replaced(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Gives a temporary path beside `path` that takes its place on success: readers never see half a file."""

@@ -24,14 +24,14 @@ from typing import Any
 from absl import flags
 
 from lsn_tf import common_flags
-from lsn_tf.artifacts import RunDir, replaced, write_json
+from lsn_tf.artifacts import RunDir, file_name, replaced, write_json
 from lsn_tf.data.folds import training_folds, validation_volumes
 from lsn_tf.data.pipeline import TARGETS, Slices, gather_slices, steps_per_epoch
 from lsn_tf.data.sources import Source, open_source
 from lsn_tf.evaluate import SYNTHETIC_NOTICE, evaluate, print_results
 from lsn_tf.evaluate import Config as EvaluateConfig
 from lsn_tf.export import export
-from lsn_tf.models import PRESETS
+from lsn_tf.models import PRESETS, parse_model
 from lsn_tf.training.fitting import FitOptions, fit
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Config:
     """A training run; what config.json holds.
 
     Attributes:
-        model: a preset of `lsn_tf.models`.
+        model: a preset of `lsn_tf.models`, with options if wanted: "lsn:width=8", see `parse_model`.
         dataset, data_dir: see `open_source`.
         fold: the fold to hold out.
         target: "liver" (tumours included) or "tumor".
@@ -74,8 +74,7 @@ class Config:
 
     def __post_init__(self):
         training_folds(self.fold)  # raises for a fold that does not exist
-        if self.model not in PRESETS:
-            raise ValueError(f"model must be one of {sorted(PRESETS)}. Received {self.model!r}.")
+        parse_model(self.model)  # raises for a model that does not exist
         if self.target not in TARGETS:
             raise ValueError(f"target must be one of {sorted(TARGETS)}. Received {self.target!r}.")
         if self.mixed_precision not in PRECISIONS:
@@ -201,7 +200,7 @@ def main() -> dict[str, Any]:
     else:
         config = Config(**{**_flag_values(values), "window_hu": parsed_window(values.window_hu)})
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-        run = RunDir(values.run_dir or f"runs/{config.model}-fold{config.fold}-{stamp}")
+        run = RunDir(values.run_dir or f"runs/{file_name(config.model)}-fold{config.fold}-{stamp}")
     return train(config, run, values.resume, progress=not values.quiet)
 
 
@@ -233,7 +232,7 @@ def define_flags() -> None:
     common_flags.define_dataset_flags(default="auto")
     common_flags.define_run_dir_flag("Folder of the run, new (default: runs/MODEL-foldN-TIME).")
     flags.DEFINE_integer("fold", 0, "Fold to hold out, 0 to 4.")
-    flags.DEFINE_enum("model", "lsn", sorted(PRESETS), "Model.")
+    flags.DEFINE_string("model", "lsn", f"One of {', '.join(sorted(PRESETS))}; with options: lsn:width=8,steps=4.")
     flags.DEFINE_enum("target", "liver", sorted(TARGETS), "What is inside; liver includes its tumours.")
     flags.DEFINE_integer("image_size", 128, "Side of the grid of training, pixels; a multiple of 16.")
     flags.DEFINE_string("window_hu", "auto", "LOW,HIGH in HU; auto: -100,400 narrowed to the data's range.")

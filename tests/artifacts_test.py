@@ -27,3 +27,8 @@ def test_csv_has_a_header_and_a_row_each(tmp_path):
 def test_a_folder_that_is_no_run_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"python -m lsn_tf\.train"):
         artifacts.RunDir(tmp_path).read_config()
+
+
+def test_the_description_of_a_model_becomes_a_file_name():
+    assert artifacts.file_name("lsn:width=8,steps=4") == "lsn-width-8-steps-4"
+    assert artifacts.file_name("lsn_2019") == "lsn_2019"

@@ -1,7 +1,9 @@
 """The three models, LSE, LSN and U-Net, with one signature: {image, spacing} -> phi."""
 
+import inspect
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import keras
 
@@ -32,19 +34,56 @@ PRESETS: dict[str, Callable[..., keras.Model]] = {
 }
 
 
-def build_model(preset: str, window: tuple[float, float]) -> keras.Model:
+def parse_model(text: str) -> tuple[str, dict[str, Any]]:
+    """Returns the preset and the options of "PRESET" or "PRESET:NAME=VALUE,NAME=VALUE".
+
+    A value is a number, True or False, numbers joined by "-" (a tuple), or else a word.
+
+    Raises:
+        ValueError: for another preset, or an option without a value.
+    """
+    preset, _, rest = text.partition(":")
+    if preset not in PRESETS:
+        raise ValueError(f"model must be one of {sorted(PRESETS)}, with options as in lsn:width=8. Received {text!r}.")
+    options = {}
+    for option in rest.split(",") if rest else ():
+        name, equals, value = option.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"options of a model must be NAME=VALUE, as in lsn:width=8,steps=4. Received {text!r}.")
+        options[name] = _parsed(value)
+    return preset, options
+
+
+def _parsed(value: str) -> Any:
+    for parse in (int, float, {"True": True, "False": False}.__getitem__, _numbers):
+        try:
+            return parse(value)
+        except (ValueError, KeyError):
+            continue
+    return value
+
+
+def _numbers(value: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in value.split("-"))
+
+
+def build_model(text: str, window: tuple[float, float]) -> keras.Model:
     """Returns an untrained model.
 
     Args:
-        preset: one of `PRESETS`.
+        text: a preset of `PRESETS`, with options of its constructor if wanted, e.g. "lsn:width=8", see `parse_model`.
         window: (low, high) of the HU window, the model's first layer.
 
     Raises:
-        ValueError: for another preset.
+        ValueError: for another preset, or an option that the model does not have.
     """
-    if preset not in PRESETS:
-        raise ValueError(f"model must be one of {sorted(PRESETS)}. Received {preset!r}.")
-    return PRESETS[preset](window)
+    preset, options = parse_model(text)
+    model = PRESETS[preset]
+    known = [name for name in inspect.signature(model.func).parameters if name not in ("window", "name")]
+    for name in options:
+        if name not in known:
+            raise ValueError(f"options of {preset} must be among {known}. Received {name!r} in {text!r}.")
+    return model(window, **options)
 
 
-__all__ = ["PRESETS", "AnySize", "LevelSetNetwork", "UNet", "build_model"]
+__all__ = ["PRESETS", "AnySize", "LevelSetNetwork", "UNet", "build_model", "parse_model"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lsn_tf.losses import LevelSetLoss
-from lsn_tf.models import PRESETS, build_model
+from lsn_tf.models import PRESETS, build_model, parse_model
 
 WINDOW = (-100.0, 400.0)
 every_preset = pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -79,3 +79,27 @@ def test_the_classical_solver_has_three_scalars_a_scale():
 def test_another_preset_is_refused():
     with pytest.raises(ValueError, match="one of .*'lse', 'lsn', 'lsn_2019', 'unet', 'unet_2019'.*Received 'vnet'"):
         build_model("vnet", WINDOW)
+
+
+def test_options_follow_the_preset():
+    assert parse_model("lsn") == ("lsn", {})
+    text = "unet:filters=8-16,dropout=0.5,deepest_skip=False,name=x"
+    options = {"filters": (8, 16), "dropout": 0.5, "deepest_skip": False, "name": "x"}
+    assert parse_model(text) == ("unet", options)
+    assert build_model("lsn:width=8", WINDOW).get_config()["width"] == 8
+    assert build_model("unet:filters=4-8", WINDOW).divisor == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("vnet:width=8", "one of .*Received 'vnet:width=8'"),
+        ("lsn:width", "NAME=VALUE.*Received 'lsn:width'"),
+        ("lsn:=8", "NAME=VALUE"),
+        ("lsn:filters=8", "options of lsn must be among .*'width'.*Received 'filters'"),
+        ("lsn:window=8", "options of lsn must be among"),
+    ],
+)
+def test_options_that_a_model_does_not_have_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        build_model(text, WINDOW)
