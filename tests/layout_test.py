@@ -16,6 +16,7 @@ import lsn_tf
 LIBRARY = {
     "artifacts": (),
     "common_flags": (),
+    "compilation": (),
     "numerics": (),
     "data": ("artifacts",),
     "layers": ("numerics",),
@@ -23,8 +24,8 @@ LIBRARY = {
     "losses": ("numerics", "layers"),
     "models": ("numerics", "layers"),
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models"),
-    "solver": ("artifacts", "numerics", "data", "layers", "metrics", "models"),
-    "studies": ("numerics", "layers", "solver"),
+    "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
+    "studies": ("compilation", "numerics", "layers", "solver"),
     "certificate": ("numerics", "layers", "models", "solver"),
 }
 VERBS = ("evaluate", "export", "train", "solve", "benchmark")  # each may import the library and the verbs before it
@@ -41,10 +42,10 @@ THIRD_PARTY = {
 }
 TENSORFLOW = {"tensorflow", "tensorflow_datasets"}
 USES_TENSORFLOW = (
+    "lsn_tf/compilation.py",
     "lsn_tf/data/pipeline.py",
     "lsn_tf/data/sources.py",
     "lsn_tf/export.py",
-    "lsn_tf/solver/compilation.py",
     "lsn_tf/training/",
 )
 PRINTS = {"common_flags", *VERBS}  # a command's own result

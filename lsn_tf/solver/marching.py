@@ -9,12 +9,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from lsn_tf.compilation import compiled
 from lsn_tf.layers import LevelSetStep, StencilConv, cfl_time_step
 from lsn_tf.layers.boundary import along, image_axes, shifted
 from lsn_tf.layers.upwind import norm
 from lsn_tf.numerics.level_sets import INSIDE
 from lsn_tf.numerics.stencils import gradient_names
-from lsn_tf.solver.compilation import compiled
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from keras import ops
 
+from lsn_tf.compilation import compiled
 from lsn_tf.layers import EdgeIndicator, IntensitySpeed, LevelSetStep, Reinitialization
 from lsn_tf.layers.edge_indicator import smooth
 from lsn_tf.numerics import level_sets
 from lsn_tf.numerics.level_sets import INSIDE, connected_to
-from lsn_tf.solver.compilation import compiled
 from lsn_tf.solver.solving import Solution, State, solve
 from lsn_tf.solver.stopping import Stopping
 

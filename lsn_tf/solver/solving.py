@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from lsn_tf.compilation import compiled
 from lsn_tf.layers import LevelSetStep, Reinitialization
 from lsn_tf.layers.boundary import per_image
 from lsn_tf.solver.active_box import active_box
-from lsn_tf.solver.compilation import compiled
 from lsn_tf.solver.marching import Motion, march_of
 from lsn_tf.solver.stopping import CALLBACK, Stopping
 

@@ -11,12 +11,12 @@ import numpy as np
 from keras import ops
 from scipy import ndimage
 
+from lsn_tf.compilation import compiled
 from lsn_tf.layers import LevelSetStep, Reinitialization
 from lsn_tf.layers.curvature import MonotoneCurvature
 from lsn_tf.layers.eikonal import Eikonal
 from lsn_tf.numerics import level_sets
 from lsn_tf.numerics.level_sets import INSIDE
-from lsn_tf.solver.compilation import compiled
 from lsn_tf.studies.peers import area_inside
 from lsn_tf.studies.refinement import Grid, Study, evolve, mean_error, measured, radii, refined, uniform
 
