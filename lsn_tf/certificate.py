@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from lsn_tf.layers import LevelSetStep, MonotoneCurvature
+from lsn_tf.layers import LevelSetStep, MonotoneCurvature, StencilConv
 from lsn_tf.layers.level_set_step import INTEGRATORS
 from lsn_tf.models import LevelSetNetwork
 from lsn_tf.numerics.consistency import moment_conditions, order_of_accuracy
@@ -124,19 +124,22 @@ def _upwind_finding(step: LevelSetStep) -> dict[str, Any]:
         return _no("linear extrapolation beyond the frame has negative coefficients")
     if step.differences != "first_order":
         return _no(f"{step.differences} differences are of higher order, which no monotone scheme is")
-    wrong = [name for name in step.one_sided.stencils if not _is_monotone(step, name)]
-    if wrong:
+    if wrong := _not_monotone(step.one_sided):
         return _no(f"{wrong[0]} has learned coefficients of the wrong sign, or that do not sum to zero")
     return {"monotone": True, "reason": f"first-order upwind differences ({step.scheme}), dt by the CFL condition"}
 
 
-def _is_monotone(step: LevelSetStep, name: str) -> bool:
-    """Whether a backward difference falls with every neighbour, or a forward one grows, and constants give zero."""
-    index = step.one_sided.stencils.index(name)
-    coefficients = np.asarray(ops.convert_to_numpy(step.one_sided.kernel), np.float64)[..., 0, index]
-    neighbours = np.delete(coefficients.ravel(), coefficients.size // 2)
-    side = -1 if name.startswith("backward") else 1
-    return bool((side * neighbours >= -ROUNDING).all() and abs(coefficients.sum()) <= ROUNDING)
+def _not_monotone(layer: StencilConv) -> list[str]:
+    """Returns the stencils that, or whose negative for a backward difference, do not grow with every neighbour, or that
+    do not give zero for a constant."""
+    kernel, wrong = np.asarray(ops.convert_to_numpy(layer.kernel), np.float64), []
+    for n, name in enumerate(layer.stencils):
+        coefficients = kernel[..., 0, n]
+        neighbours = np.delete(coefficients.ravel(), coefficients.size // 2)
+        side = -1 if name.startswith("backward") else 1
+        if (side * neighbours < -ROUNDING).any() or abs(coefficients.sum()) > ROUNDING:
+            wrong.append(name)
+    return wrong
 
 
 def _curvature_finding(step: LevelSetStep) -> dict[str, Any]:
@@ -144,7 +147,12 @@ def _curvature_finding(step: LevelSetStep) -> dict[str, Any]:
         return _no("central differences give some neighbours negative weight, of the mixed derivative among others")
     if step.boundary == "extrapolate":
         return _no("linear extrapolation beyond the frame has negative coefficients")
-    return {"monotone": True, "reason": "a median over directions, dt by the CFL condition"}
+    if step.curvature == "monotone":
+        return {"monotone": True, "reason": "a median over directions, dt by the CFL condition"}
+    if wrong := _not_monotone(step.bending.derivatives):
+        return _no(f"{wrong[0]} has learned coefficients of the wrong sign, or that do not sum to zero")
+    what = "central second differences: the Laplacian of phi, kappa |grad phi| where phi is a signed distance"
+    return {"monotone": True, "reason": f"{what}, dt by the CFL condition"}
 
 
 def _no(reason: str) -> dict[str, Any]:

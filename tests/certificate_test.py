@@ -42,8 +42,9 @@ def built(**arguments):
     return step
 
 
-def test_a_monotone_network_is_certified_and_withstands_the_attack(rng):
-    model = network(rng, curvature="monotone", transport=True)
+@pytest.mark.parametrize("curvature", ["monotone", "diffusion"])
+def test_a_monotone_network_is_certified_and_withstands_the_attack(curvature, rng):
+    model = network(rng, curvature=curvature, transport=True)
     certificate = certify(model, images(rng))
     assert certificate["certified"] and certificate["reason"] == "every term is monotone"
     assert set(certificate["terms"]) == {"propagation", "transport", "curvature"}
@@ -75,6 +76,28 @@ def test_the_attack_finds_steps_that_are_too_long(rng):
         found = attack(equation(phi, (1.0, 1.0), 3, time_step, speed=1.0), trials=6, seed=0)
         assert found["falsified"] == falsified
         assert (found["largest_ratio"] > 1.01) == falsified == (found["deepest_violation_of_order"] > 0.01)
+
+
+@pytest.mark.parametrize("stencil", ["second_yy", "second_xx"])
+def test_diffusion_is_monotone_as_long_as_no_neighbour_has_negative_weight(stencil):
+    step = built(curvature="diffusion", learning="free")
+    layer = step.bending.derivatives
+    assert term_findings(step, TERMS)["curvature"]["monotone"]
+    for change, monotone in ((0.1, True), (-0.1, False)):  # of a corner, which has weight 0
+        kernel = np.zeros(layer.kernel.shape)
+        kernel[0, 0, 0, layer.stencils.index(stencil)], kernel[1, 1, 0, layer.stencils.index(stencil)] = change, -change
+        before = np.array(ops.convert_to_numpy(layer.kernel))
+        layer.kernel.assign(before + kernel)
+        finding = term_findings(step, TERMS)["curvature"]
+        assert finding["monotone"] == monotone
+        assert monotone or f"{stencil} has learned coefficients of the wrong sign" in finding["reason"]
+        layer.kernel.assign(before)
+
+
+def test_a_network_with_diffusion_is_consistent_and_monotone_at_once(rng):
+    certificate = certify(network(rng, curvature="diffusion"))
+    assert certificate["certified"]
+    assert all(row["order"] >= row["order_stated"] >= 1 for row in certificate["stencils"])
 
 
 def test_consistent_stencils_keep_their_order_whatever_they_learn(rng):
@@ -122,6 +145,8 @@ def test_a_stencil_whose_sum_is_not_zero_is_not_monotone():
         ({"curvature": "monotone"}, (True, True, True), None),
         ({"curvature": "monotone", "scheme": "osher_sethian", "integrator": "tvd_rk3"}, (True, True, True), None),
         ({"curvature": "monotone", "boundary": "periodic"}, (True, True, True), None),
+        ({"curvature": "diffusion"}, (True, True, True), None),
+        ({"curvature": "diffusion", "boundary": "extrapolate"}, (False, False, False), "linear extrapolation"),
         ({"curvature": "monotone", "differences": "eno2"}, (False, False, True), "eno2 differences are of higher"),
         ({"curvature": "monotone", "differences": "weno5"}, (False, False, True), "weno5 differences are of higher"),
         ({"curvature": "monotone", "boundary": "extrapolate"}, (False, False, False), "linear extrapolation"),

@@ -2,6 +2,7 @@
 
 from lsn_tf.layers.constraints import Consistent
 from lsn_tf.layers.curvature import Curvature, MonotoneCurvature
+from lsn_tf.layers.diffusion import Diffusion
 from lsn_tf.layers.edge_indicator import EdgeIndicator, LearnedEdgeIndicator
 from lsn_tf.layers.eikonal import Eikonal
 from lsn_tf.layers.essentially_non_oscillatory import EssentiallyNonOscillatory
@@ -23,6 +24,7 @@ __all__ = [
     "ChanVese",
     "Consistent",
     "Curvature",
+    "Diffusion",
     "EdgeIndicator",
     "Eikonal",
     "EssentiallyNonOscillatory",

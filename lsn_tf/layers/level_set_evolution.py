@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from lsn_tf.layers.adjoint import has_adjoint, pullback
 from lsn_tf.layers.boundary import per_image
 from lsn_tf.layers.level_set_step import LevelSetStep, cfl_time_step
 
@@ -14,7 +15,8 @@ from lsn_tf.layers.level_set_step import LevelSetStep, cfl_time_step
 class LevelSetEvolution(keras.layers.Layer):
     """phi(0) -> phi(T) of the level set equation by explicit steps in time.
 
-    The time step is taken per image from the CFL condition, for whatever fields come.
+    The time step is taken per image from the CFL condition, for whatever fields come. Gradients flow back by the
+    adjoint of the steps where it is known, see `adjoint`, otherwise by automatic differentiation.
 
     Args:
         steps: number of steps.
@@ -71,14 +73,50 @@ class LevelSetEvolution(keras.layers.Layer):
 
     def _advance(self, step, phi, fields, spacing, count):
         time_step = self.stable_time_step(step, fields, spacing)
+        if has_adjoint(step):
+            return self._march(step, phi, fields, spacing, time_step, count)
         for _ in range(count):
             phi = step(phi, fields, spacing, time_step)
         return phi
+
+    def _march(self, step, phi, fields, spacing, time_step, count):
+        """Returns phi after `count` steps, differentiated by the adjoint; not by spacing and time step."""
+
+        def march(phi, spacing, time_step, *values):
+            own = dict(zip(fields, values, strict=True))
+            last, passed = self.forward(step, count, phi, own, spacing, time_step)
+
+            def adjoint(*cotangents, upstream=None):
+                of_last = cotangents[0] if upstream is None else upstream
+                of_phi, of_fields = self.backward(step, passed, own, spacing, time_step, of_last)
+                none = ops.zeros_like(spacing), ops.zeros_like(time_step)
+                return of_phi, *none, *(of_fields[name] for name in fields)
+
+            return last, adjoint
+
+        return ops.custom_gradient(march)(phi, spacing, time_step, *fields.values())
 
     def stable_time_step(self, step, fields, spacing):
         """Returns dt of each image, (batch, 1, ..., 1), s; it is not a path along which gradients flow."""
         longest = self.time_step * per_image(ops.min(spacing, axis=1), spacing.shape[1])
         return cfl_time_step(ops.stop_gradient(step.courant_rate(fields, spacing)), self.cfl, longest)
+
+    def forward(self, step, count, phi, fields, spacing, time_step):
+        """Returns phi after `count` steps, and phi before each of them, (count, batch, [depth,] height, width, 1)."""
+        return ops.scan(lambda phi, _: (step(phi, fields, spacing, time_step), phi), phi, length=count)
+
+    def backward(self, step, passed, fields, spacing, time_step, cotangent):
+        """Returns the derivatives by the first phi and by the fields from that by the last phi, and phi before each."""
+
+        def back(n, state):
+            of_phi, of_fields = state
+            of_phi, more = pullback(step, passed[count - 1 - n], fields, spacing, time_step, of_phi)
+            return of_phi, {name: of_fields[name] + more[name] for name in fields}
+
+        count = passed.shape[0]
+        return ops.fori_loop(
+            0, count, back, (cotangent, {name: ops.zeros_like(field) for name, field in fields.items()})
+        )
 
     def compute_output_shape(self, phi_shape, *_, **__):
         return phi_shape  # said, so that building a model does not trace every step

@@ -5,13 +5,14 @@ from keras import ops
 
 from lsn_tf.layers.boundary import check_boundary, pad, per_image, shifted
 from lsn_tf.layers.curvature import Curvature, MonotoneCurvature
+from lsn_tf.layers.diffusion import Diffusion
 from lsn_tf.layers.essentially_non_oscillatory import EssentiallyNonOscillatory
 from lsn_tf.layers.stencil_conv import StencilConv
 from lsn_tf.layers.upwind import Propagation, Transport
 from lsn_tf.numerics.stencils import one_sided_names
 
 DIFFERENCES = ("first_order", "eno2", "weno5")
-CURVATURES = ("central", "monotone")
+CURVATURES = ("central", "monotone", "diffusion")
 # Shu & Osher's form of total variation diminishing Runge-Kutta methods: stage k is a mean of the beginning and one
 # Euler step from stage k - 1, with this weight of the latter.
 INTEGRATORS = {"euler": (1.0,), "tvd_rk2": (1.0, 1 / 2), "tvd_rk3": (1.0, 1 / 4, 2 / 3)}
@@ -23,8 +24,8 @@ class LevelSetStep(keras.layers.Layer):
 
     With first-order differences, frozen stencils, a boundary that does not extrapolate, and dt from `cfl_time_step`,
     the propagation and transport steps are monotone for any fields: the maximum principle holds and phi_0 -> phi is
-    non-expansive in the maximum norm. With curvature="monotone" the whole step is. Stencils that have learned must be
-    looked at, see `certificate`.
+    non-expansive in the maximum norm. With curvature="monotone" or "diffusion" the whole step is. Stencils that have
+    learned must be looked at, see `certificate`.
 
     Args:
         scheme: "godunov" or "osher_sethian", see `Propagation`.
@@ -33,7 +34,8 @@ class LevelSetStep(keras.layers.Layer):
             latter two are unstable with "euler".
         integrator: "euler", "tvd_rk2" or "tvd_rk3", of order 1, 2 and 3. Second-order differences want the second,
             WENO the third.
-        curvature: "central", see `Curvature`, or "monotone", see `MonotoneCurvature`.
+        curvature: "central", see `Curvature`, "monotone", see `MonotoneCurvature`, or "diffusion", which puts the
+            Laplacian of phi in the place of kappa |grad phi|, see `Diffusion`.
         boundary: what lies beyond the frame, see `boundary.pad`.
         curvature_radius: radius of the ring of the monotone curvature, pixels. A fixed ring resolves 8 * radius
             directions: its error does not vanish with the pixel size.
@@ -94,6 +96,8 @@ class LevelSetStep(keras.layers.Layer):
             self.one_sided = EssentiallyNonOscillatory(order, name="one_sided", **common)
         if self.curvature == "central":
             self.bending = Curvature(True, learning=self.learning, name="curvature", **common)
+        elif self.curvature == "diffusion":
+            self.bending = Diffusion(self.learning, name="curvature", **common)
         else:
             self.bending = MonotoneCurvature(self.curvature_radius, name="curvature", **common)
         self.one_sided.build(phi_shape)

@@ -59,6 +59,22 @@ class Propagation(keras.layers.Layer):
         outward = [ops.where(expands, difference, -difference) for difference in differences]
         return speed * norm([_steepest(backward, forward, self.scheme) for backward, forward in _pairs(outward)])
 
+    def linearized(self, differences, speed):
+        """Returns |grad phi| and its derivatives with respect to each of the differences, where it has them."""
+        outward = ops.where(speed > 0, ops.ones_like(speed), -ops.ones_like(speed))
+        parts = []
+        for backward, forward in _pairs(differences):
+            from_left, from_right = ops.relu(outward * backward), ops.relu(-outward * forward)
+            if self.scheme == "godunov":
+                from_left, from_right = (
+                    ops.where(from_left >= from_right, from_left, 0.0),
+                    ops.where(from_left < from_right, from_right, 0.0),
+                )
+            parts += [from_left, -from_right]
+        steepness = norm(parts)
+        scale = outward / ops.where(steepness > 0, steepness, 1.0)
+        return steepness, [scale * part for part in parts]
+
     def get_config(self):
         return {**super().get_config(), "scheme": self.scheme}
 
@@ -84,6 +100,15 @@ class Transport(keras.layers.Layer):
             for axis, (backward, forward) in enumerate(_pairs(differences))
         ]
         return sum(terms[1:], start=terms[0])
+
+    def linearized(self, differences, velocity):
+        """Returns the upwind derivatives, shaped like the velocity, and a . grad phi's by each of the differences."""
+        slopes, parts = [], []
+        for axis, (backward, forward) in enumerate(_pairs(differences)):
+            along_axis = velocity[..., axis : axis + 1]
+            slopes.append(ops.where(along_axis > 0, backward, forward))
+            parts += [ops.relu(along_axis), -ops.relu(-along_axis)]
+        return ops.concatenate(slopes, axis=-1), parts
 
 
 def _upwind(velocity, backward, forward):

@@ -14,5 +14,7 @@ def trace_steps_once(model: keras.Model, jit_compile: bool) -> None:
     """
     for layer in model.layers:
         if isinstance(layer, LevelSetEvolution):
+            layer.forward = tf.function(layer.forward, jit_compile=jit_compile)
+            layer.backward = tf.function(layer.backward, jit_compile=jit_compile)
             for step in layer.euler_steps:
                 step.call = tf.function(step.call, jit_compile=jit_compile)

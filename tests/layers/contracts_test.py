@@ -11,6 +11,7 @@ from lsn_tf import layers
 ARGUMENTS = {  # none at its default value
     "ChanVese": {},
     "Curvature": {"times_gradient": True, "epsilon": 1e-3, "learning": "free", "boundary": "periodic"},
+    "Diffusion": {"learning": "free", "boundary": "periodic"},
     "EdgeIndicator": {"sigma_mm": 2.5, "contrast": 7.0, "power": 1.5, "radius": 3},
     "Eikonal": {"rounds": 3},
     "EssentiallyNonOscillatory": {"order": 2, "boundary": "periodic"},
