@@ -25,10 +25,11 @@ LIBRARY = {
     "models": ("numerics", "layers"),
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models"),
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
-    "studies": ("compilation", "numerics", "layers", "solver"),
+    "studies": ("artifacts", "compilation", "numerics", "data", "layers", "models", "solver"),
     "certificate": ("numerics", "layers", "models", "solver"),
 }
-VERBS = ("evaluate", "export", "train", "solve", "benchmark")  # each may import the library and the verbs before it
+# Each may import the library and the verbs before it.
+VERBS = ("evaluate", "export", "train", "crossval", "solve", "benchmark")
 
 # What these may import besides the standard library; the others are free, but for TensorFlow.
 THIRD_PARTY = {

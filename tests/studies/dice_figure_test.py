@@ -1,0 +1,45 @@
+"""The picture of a record: what is drawn where, and that it is done without where matplotlib is missing."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from lsn_tf.studies.dice_figure import draw_dice, model_points
+
+FOLDS = {"lsn": (0.8, 0.9), "unet": (0.9, None), "lse": (None, None)}
+
+
+@pytest.fixture
+def record():
+    cells = [{model: {"dice": dice[fold]} for model, dice in FOLDS.items()} for fold in (0, 1)]
+    rows = [{"folds": [fold], "models": cells[fold]} for fold in (0, 1)]
+    average = {"folds": [0, 1], "models": {model: {"dice": 0.1} for model in FOLDS}}
+    models = [{"model": "lsn", "parameters": 50000}, {"model": "unet", "parameters": 0}, {"model": "lse"}]
+    return {
+        "fold_table": [*rows, average],
+        "model_table": models,
+        "folds": [0, 1],
+        "synthetic": True,
+        "dataset": "phantom",
+    }
+
+
+def test_a_point_is_the_mean_over_the_folds_that_are_done(record):
+    assert model_points(record) == {"lsn": (50000, pytest.approx(0.85), [0.8, 0.9]), "unet": (1, 0.9, [0.9])}
+
+
+def test_the_picture_shows_both_families(record, tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    assert draw_dice(record, tmp_path / "dice.png")
+    pixels = np.round(255 * image.imread(tmp_path / "dice.png")[..., :3]).astype(int).reshape(-1, 3)
+    for colour in ((0x00, 0x63, 0x9C), (0xC2, 0x41, 0x0C)):
+        assert (pixels == colour).all(axis=1).sum() > 100
+
+
+def test_without_matplotlib_or_scores_nothing_is_drawn(record, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    assert not draw_dice({**record, "model_table": record["model_table"][2:]}, tmp_path / "dice.png")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert not draw_dice(record, tmp_path / "dice.png")
+    assert list(tmp_path.iterdir()) == []
