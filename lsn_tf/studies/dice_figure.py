@@ -2,17 +2,18 @@
 
 import logging
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lsn_tf.artifacts import replaced
 
 logger = logging.getLogger(__name__)
 LEVEL_SETS, UNETS = "#00639c", "#c2410c"  # colours of the two families, apart in luminance too
+LINE = 0.055  # of a label, as a share of the height
 
 
 def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
-    """Draws each model of a record as a point, with its folds as small ones; its label is beside it.
+    """Draws each model of a record as a point, with its folds as small ones; its label stands at the right.
 
     Args:
         record: as in crossval.json.
@@ -30,25 +31,48 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
     points = model_points(record)
     if not points:
         return False
-    figure = Figure(figsize=(7.2, 4.5), dpi=150, layout="constrained")
+    figure = Figure(figsize=(8.0, 4.5), dpi=150, layout="constrained")
     axes = figure.add_subplot(xscale="log")
-    for label, (parameters, dice, of_folds) in points.items():
-        colour = UNETS if label.startswith("unet") else LEVEL_SETS
-        axes.plot([parameters] * 2, [min(of_folds), max(of_folds)], color=colour, linewidth=1, alpha=0.5)
-        axes.scatter([parameters] * len(of_folds), of_folds, s=12, color=colour, alpha=0.5, linewidths=0)
-        axes.scatter([parameters], [dice], s=52, color=colour, zorder=3)
-        axes.annotate(
-            f"{label}  {dice:.3f}", (parameters, dice), (8, 0), textcoords="offset points", va="center", color=colour
-        )
     axes.set(xlabel="parameters", ylabel="Dice per scan, mean over folds")
+    axes.margins(x=0.06, y=0.06)
+    for label, (parameters, dice, of_folds) in points.items():
+        colour = _colour(label)
+        axes.plot(
+            [parameters] * len(of_folds), of_folds, color=colour, linewidth=1, alpha=0.5, marker="o", markersize=3
+        )
+        axes.scatter([parameters], [dice], s=52, color=colour, zorder=3)
+    low, high = axes.get_ylim()
+    heights = spread([(dice - low) / (high - low) for _, dice, _ in points.values()], LINE)
+    for (label, (parameters, dice, _)), height in zip(points.items(), heights, strict=True):
+        axes.annotate(
+            f"{dice:.3f}  {label}",
+            xy=(parameters, dice),
+            xytext=(1.04, height),
+            textcoords="axes fraction",
+            verticalalignment="center",
+            color=_colour(label),
+            arrowprops={"arrowstyle": "-", "relpos": (0, 0.5), "color": _colour(label), "linewidth": 0.6, "alpha": 0.5},
+        )
     axes.set_title(_title(record), fontsize="medium", loc="left")
-    axes.margins(x=0.25, y=0.12)
     axes.grid(axis="y", linewidth=0.5, alpha=0.4)
     axes.spines[["top", "right"]].set_visible(False)
     FigureCanvasAgg(figure)
     with replaced(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
     return True
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Returns heights at least a gap apart, in the same order, near those given; above zero as far as they fit."""
+    order = sorted(range(len(heights)), key=lambda n: -heights[n])
+    placed: dict[int, float] = {}
+    for above, n in zip([None, *order], order, strict=False):
+        placed[n] = heights[n] if above is None else min(heights[n], placed[above] - gap)
+    raised = 0.0
+    for n in reversed(order):
+        placed[n] = max(placed[n], raised)
+        raised = placed[n] + gap
+    return [placed[n] for n in range(len(heights))]
 
 
 def model_points(record: Mapping[str, Any]) -> dict[str, tuple[int, float, list[float]]]:
@@ -61,6 +85,10 @@ def model_points(record: Mapping[str, Any]) -> dict[str, tuple[int, float, list[
         if of_folds:
             points[label] = (max(1, model["parameters"]), sum(of_folds) / len(of_folds), of_folds)
     return points
+
+
+def _colour(label: str) -> str:
+    return UNETS if label.startswith("unet") else LEVEL_SETS
 
 
 def _title(record: Mapping[str, Any]) -> str:

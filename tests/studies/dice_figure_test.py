@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from lsn_tf.studies.dice_figure import draw_dice, model_points
+from lsn_tf.studies.dice_figure import draw_dice, model_points, spread
 
 FOLDS = {"lsn": (0.8, 0.9), "unet": (0.9, None), "lse": (None, None)}
 
@@ -35,6 +35,15 @@ def test_the_picture_shows_both_families(record, tmp_path):
     pixels = np.round(255 * image.imread(tmp_path / "dice.png")[..., :3]).astype(int).reshape(-1, 3)
     for colour in ((0x00, 0x63, 0x9C), (0xC2, 0x41, 0x0C)):
         assert (pixels == colour).all(axis=1).sum() > 100
+
+
+def test_labels_are_spread_no_further_than_they_must(rng):
+    assert spread([0.2, 0.9, 0.5], 0.1) == [0.2, 0.9, 0.5]
+    assert spread([0.5, 0.5, 0.52], 0.1) == pytest.approx([0.42, 0.32, 0.52])
+    assert spread([0.0, 0.01], 0.1) == pytest.approx([0.0, 0.1])
+    heights = rng.uniform(size=9)
+    found = np.array(spread(heights, 0.1))
+    assert np.diff(np.sort(found)).min() >= 0.1 - 1e-12 and (np.argsort(found) == np.argsort(heights)).all()
 
 
 def test_without_matplotlib_or_scores_nothing_is_drawn(record, tmp_path, monkeypatch):
