@@ -34,6 +34,11 @@ def define_dataset_flags(default: str | None) -> None:
     flags.DEFINE_string("data_dir", None, "Where TFDS keeps prepared data sets (default: TFDS' own).")
 
 
+def define_arrays_flag() -> None:
+    """Defines --arrays."""
+    flags.DEFINE_string("arrays", None, "File of a data set, written by python -m lsn_tf.arrays; read instead of it.")
+
+
 def define_run_dir_flag(help_text: str | None = None) -> None:
     """Defines --run_dir; required unless a text of its own says what it is otherwise."""
     flags.DEFINE_string("run_dir", None, help_text or "Folder of a training run.", required=help_text is None)

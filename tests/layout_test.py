@@ -18,18 +18,21 @@ LIBRARY = {
     "common_flags": (),
     "compilation": (),
     "numerics": (),
-    "data": ("artifacts",),
+    "data": ("artifacts", "compilation"),
     "layers": ("numerics",),
     "metrics": (),
+    "surface_distances": ("metrics",),
+    "scoring": ("data", "metrics", "surface_distances"),
     "losses": ("numerics", "layers"),
     "models": ("numerics", "layers"),
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models"),
+    "saved_model": ("numerics", "layers", "models", "training"),
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
     "studies": ("artifacts", "compilation", "numerics", "data", "layers", "models", "solver"),
     "certificate": ("numerics", "layers", "models", "solver"),
 }
 # Each may import the library and the verbs before it.
-VERBS = ("evaluate", "export", "train", "crossval", "solve", "benchmark")
+VERBS = ("arrays", "evaluate", "export", "train", "crossval", "solve", "benchmark")
 
 # What these may import besides the standard library; the others are free, but for TensorFlow.
 THIRD_PARTY = {
@@ -38,16 +41,17 @@ THIRD_PARTY = {
     "numerics": {"numpy", "scipy", "skfmm"},
     "layers": {"keras", "numpy"},
     "metrics": {"numpy", "scipy"},
+    "surface_distances": {"numpy", "scipy"},
     "losses": {"keras", "numpy"},
     "models": {"keras", "numpy"},
 }
 TENSORFLOW = {"tensorflow", "tensorflow_datasets"}
 USES_TENSORFLOW = (
     "lsn_tf/compilation.py",
-    "lsn_tf/data/pipeline.py",
     "lsn_tf/data/sources.py",
-    "lsn_tf/export.py",
-    "lsn_tf/training/",
+    "lsn_tf/saved_model.py",
+    "lsn_tf/training/fitting.py",
+    "lsn_tf/training/tracing.py",
 )
 PRINTS = {"common_flags", *VERBS}  # a command's own result
 

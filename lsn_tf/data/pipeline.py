@@ -1,20 +1,21 @@
 """From scans to batches: slices on the model's grid, shuffled and augmented as a function of (seed, epoch) alone."""
 
+import contextlib
 import dataclasses
-from collections.abc import Iterable
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
+import keras
 import numpy as np
-import tensorflow as tf
 
+from lsn_tf.compilation import compiled
+from lsn_tf.data.augmentation import augment, draw
 from lsn_tf.data.volumes import Scan, resize_image
 
 TARGETS = {"liver": 1, "tumor": 2}  # the lowest label that belongs to the target
-AIR_HU = -1000.0
-MAX_ROTATION = np.deg2rad(15.0)
-MAX_ZOOM = 0.2
-MAX_SHIFT = 0.1  # of the side
-MAX_INTENSITY_SHIFT_HU = 15.0
-MAX_CONTRAST = 0.15
+Batch = tuple[dict[str, Any], Any]  # ({"image", "spacing"}, mask), arrays or tensors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +82,7 @@ def steps_per_epoch(slices: Slices, batch_size: int) -> int:
 
 def training_batches(
     slices: Slices, batch_size: int, seed: int, first_epoch: int = 0, augmented: bool = True
-) -> tf.data.Dataset:
+) -> Iterator[Batch]:
     """Returns endless epochs of shuffled batches ({image, spacing}, mask), `steps_per_epoch` each.
 
     Order and augmentation of an epoch depend on (seed, epoch) alone, so a run resumed at `first_epoch` sees
@@ -91,57 +92,26 @@ def training_batches(
         ValueError: if there are fewer slices than a batch.
     """
     steps = steps_per_epoch(slices, batch_size)
-    image, mask, spacing = (tf.constant(a) for a in (slices.image, slices.mask, slices.spacing))
+    epochs = (_epoch(slices, batch_size, steps, seed, epoch, augmented) for epoch in itertools.count(first_epoch))
+    return itertools.chain.from_iterable(epochs)
 
-    def batch(step):
-        epoch, position = step // steps, step % steps
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(slices)), tf.stack([seed, epoch]))
-        chosen = order[position * batch_size : (position + 1) * batch_size]
-        x, y = tf.cast(tf.gather(image, chosen), tf.float32), tf.gather(mask, chosen)
+
+def _epoch(slices: Slices, batch_size: int, steps: int, seed: int, epoch: int, augmented: bool) -> Iterator[Batch]:
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(slices))
+    for chosen in order[: steps * batch_size].reshape(steps, batch_size):
+        image, mask = slices.image[chosen].astype(np.float32), slices.mask[chosen]
         if augmented:
-            x, y = augment(x, y, tf.stack([seed, step]))
-        return {"image": x, "spacing": tf.gather(spacing, chosen)}, y
-
-    steps_from_here = tf.data.Dataset.range(first_epoch * steps, np.iinfo(np.int64).max)
-    return steps_from_here.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(
-        tf.data.AUTOTUNE
-    )
+            with _beside_the_step():
+                image, mask = _compiled_augment()(image, mask, draw(rng, batch_size))
+        yield {"image": image, "spacing": slices.spacing[chosen]}, mask
 
 
-def augment(image: tf.Tensor, mask: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Applies one random affine map a slice to image and mask alike, and a random change of intensity to the image.
-
-    Args:
-        image: (batch, height, width, 1), float32, HU.
-        mask: (batch, height, width, 1), float32.
-        seed: (2,), integer; equal seeds give equal results.
-    """
-    draws = tf.random.stateless_uniform((6, tf.shape(image)[0]), tf.cast(seed, tf.int64), -1.0, 1.0)
-    transforms = _affine(draws[:4], tf.cast(tf.shape(image)[1:3], tf.float32))
-    contrast, shift = 1.0 + MAX_CONTRAST * draws[4], MAX_INTENSITY_SHIFT_HU * draws[5]
-    image = image * contrast[:, None, None, None] + shift[:, None, None, None]
-    return _warp(image, transforms, AIR_HU), _warp(mask, transforms, 0.0)
+@functools.cache
+def _compiled_augment() -> Callable:
+    return compiled(augment)
 
 
-def _affine(draws: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Returns the projective transforms, (batch, 8), output pixel to input pixel, about the middle of the image."""
-    angle, zoom = MAX_ROTATION * draws[0], 1.0 + MAX_ZOOM * draws[1]
-    cos, sin = tf.cos(angle) / zoom, tf.sin(angle) / zoom
-    middle_y, middle_x = (size[0] - 1.0) / 2.0, (size[1] - 1.0) / 2.0
-    shift_y, shift_x = MAX_SHIFT * size[0] * draws[2], MAX_SHIFT * size[1] * draws[3]
-    offset_x = middle_x + shift_x - cos * middle_x + sin * middle_y
-    offset_y = middle_y + shift_y - sin * middle_x - cos * middle_y
-    zero = tf.zeros_like(cos)
-    return tf.stack([cos, -sin, offset_x, sin, cos, offset_y, zero, zero], axis=1)
-
-
-def _warp(batch: tf.Tensor, transforms: tf.Tensor, fill: float) -> tf.Tensor:
-    warped = tf.raw_ops.ImageProjectiveTransformV3(
-        images=batch,
-        transforms=transforms,
-        output_shape=tf.shape(batch)[1:3],
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-        fill_value=fill,
-    )
-    return tf.ensure_shape(warped, batch.shape)
+def _beside_the_step() -> contextlib.AbstractContextManager:
+    """Where batches are augmented: TensorFlow takes them from the host's memory, JAX leaves them on the accelerator."""
+    return keras.device("cpu:0") if keras.backend.backend() == "tensorflow" else contextlib.nullcontext()

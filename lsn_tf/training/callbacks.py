@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -17,6 +18,7 @@ from lsn_tf.training.deep_supervision import finest
 LOGGED = ("loss", "val_dice", "val_dice_min", "val_share")  # the columns of history.csv
 COLLAPSE_EPOCHS = 5
 FULL_SHARE = 0.9  # of the pixels
+SEED_STATE = "seed_generator_state"  # what Keras calls the variable from which a layer draws its random numbers
 
 
 class CollapsedError(RuntimeError):
@@ -49,18 +51,24 @@ class CollapseDetector(keras.callbacks.Callback):
 
     Args:
         epochs: how many epochs in a row.
+        rows: what `TrainingState` has kept of the epochs before this run was resumed; they count.
     """
 
-    def __init__(self, epochs: int = COLLAPSE_EPOCHS):
+    def __init__(self, epochs: int = COLLAPSE_EPOCHS, rows: Iterable[Mapping[str, Any]] = ()):
         super().__init__()
         self.epochs = epochs
         self.in_a_row = 0
+        for row in rows:
+            self._count(row["val_share"])
+
+    def _count(self, share: float) -> None:
+        self.in_a_row = self.in_a_row + 1 if share == 0 or share > FULL_SHARE else 0
 
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
             raise CollapsedError(f"the loss is {logs['loss']} in epoch {epoch + 1}: the weights have diverged.")
         share = logs["val_share"]
-        self.in_a_row = self.in_a_row + 1 if share == 0 or share > FULL_SHARE else 0
+        self._count(share)
         if self.in_a_row >= self.epochs:
             what = "the front has vanished, every mask is empty" if share == 0 else f"the masks fill {share:.0%}"
             raise CollapsedError(f"{what}, in {self.in_a_row} epochs in a row up to epoch {epoch + 1}.")
@@ -74,10 +82,9 @@ class EpochSeeds(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_begin(self, epoch, logs=None):
-        for position, layer in enumerate(self.model._flatten_layers()):
-            generator = getattr(layer, "seed_generator", None)
-            if generator is not None:
-                generator.state.assign(np.array([self.seed + position, epoch], generator.state.dtype))
+        states = [variable for variable in self.model.variables if variable.path.endswith(SEED_STATE)]
+        for position, state in enumerate(states):
+            state.assign(np.array([self.seed + position, epoch], state.dtype))
 
 
 class TrainingState(keras.callbacks.Callback):

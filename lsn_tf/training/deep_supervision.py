@@ -5,8 +5,9 @@ What a coarse grid has decided wrongly a finer one can hardly mend, since its st
 Reference: Lee et al. (2015), Deeply-supervised nets, http://proceedings.mlr.press/v38/lee15a.html.
 """
 
+from typing import Any
+
 import keras
-import tensorflow as tf
 
 from lsn_tf.layers import LevelSetEvolution
 from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
@@ -22,14 +23,17 @@ def supervised(model: keras.Model) -> keras.Model:
 
 
 def compile_supervised(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
-    """Compiles a model with a loss on each output, as wide as the pixels of its grid."""
+    """Compiles a model with a loss on each output, as wide as the pixels of its grid.
+
+    On JAX XLA compiles the whole training step; on TensorFlow only the level set steps, see `tracing.py`.
+    """
     levels = reversed(range(len(model.outputs)))
     losses = [LevelSetLoss(width_mm=OCCUPANCY_WIDTH_MM * 2**level) for level in levels]
     weights = [COARSE_WEIGHT] * (len(losses) - 1) + [1.0]
-    model.compile(optimizer, losses, loss_weights=weights, jit_compile=False)
+    model.compile(optimizer, losses, loss_weights=weights, jit_compile=keras.backend.backend() == "jax")
 
 
-def masks_for(model: keras.Model, mask: tf.Tensor) -> tuple[tf.Tensor, ...]:
+def masks_for(model: keras.Model, mask: Any) -> tuple[Any, ...]:
     """Returns the mask once for each output of a model."""
     return (mask,) * len(model.outputs)
 

@@ -1,19 +1,18 @@
 """The fit: an optimiser, a schedule, one retry after a collapse; ends with the best weights by validation scans."""
 
+import contextlib
 import dataclasses
 import logging
 import shutil
 import sys
 
 import keras
-import tensorflow as tf
 
 from lsn_tf.artifacts import RunDir, write_json
 from lsn_tf.data.pipeline import Slices, steps_per_epoch, training_batches
 from lsn_tf.models import build_model
 from lsn_tf.training.callbacks import CollapsedError, CollapseDetector, EpochSeeds, ScanValidation, TrainingState
 from lsn_tf.training.deep_supervision import compile_supervised, masks_for, supervised
-from lsn_tf.training.tracing import trace_steps_once
 
 logger = logging.getLogger(__name__)
 RETRY_SEED_OFFSET = 1_000_003  # seed of the second attempt
@@ -34,7 +33,7 @@ class FitOptions:
         augment: whether to augment.
         jit: whether XLA fuses the steps of the level set evolution.
         mixed_precision: "float32", "bfloat16" or "float16".
-        multi_gpu: whether to train on all GPUs of this machine, in synchrony.
+        multi_gpu: whether to train on all GPUs of this machine, in synchrony; on TensorFlow only.
         progress: whether to show a progress bar.
     """
 
@@ -58,8 +57,10 @@ def fit(training: Slices, validation: Slices, options: FitOptions, run: RunDir) 
     A run that collapses is tried once more with another seed. The state in `run` is resumed where it fits.
 
     Raises:
+        ValueError: if the backend does not have what is asked for.
         CollapsedError: if the second attempt collapses too; what happened is then in failure.json.
     """
+    check_backend(options.multi_gpu)
     seeds = (options.seed, options.seed + RETRY_SEED_OFFSET)
     collapses = []
     for seed in seeds:
@@ -76,9 +77,25 @@ def fit(training: Slices, validation: Slices, options: FitOptions, run: RunDir) 
     )
 
 
+def check_backend(multi_gpu: bool) -> None:
+    """Raises ValueError if Keras runs on a backend that does not train, or not on several GPUs."""
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "jax"):
+        raise ValueError(f"KERAS_BACKEND must be tensorflow or jax to train. Received {backend!r}.")
+    if multi_gpu and backend != "tensorflow":
+        raise ValueError(f"multi_gpu needs KERAS_BACKEND=tensorflow. Received {backend!r}: leave --multi_gpu out.")
+
+
+def _on_tensorflow() -> bool:
+    return keras.backend.backend() == "tensorflow"
+
+
 def _attempt(training: Slices, validation: Slices, options: FitOptions, run: RunDir) -> tuple[keras.Model, dict]:
     keras.utils.set_random_seed(options.seed)
-    tf.config.experimental.enable_op_determinism()
+    if _on_tensorflow():
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
     steps = steps_per_epoch(training, options.batch_size)
     model = compiled_model(options, steps)
     state = TrainingState(run, options.patience, {"seed": options.seed})
@@ -88,14 +105,14 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
     callbacks = [
         EpochSeeds(options.seed),
         ScanValidation(validation, options.batch_size),
-        CollapseDetector(),
+        CollapseDetector(rows=state.rows),
         state,
-        keras.callbacks.TensorBoard(run.tensorboard),
+        *([keras.callbacks.TensorBoard(run.tensorboard)] if _on_tensorflow() else []),
     ]
     batches = training_batches(training, options.batch_size, options.seed, first_epoch, options.augment)
     if first_epoch < options.epochs and not state.finished:
         model.fit(
-            batches.map(lambda inputs, mask: (inputs, masks_for(model, mask))),
+            ((inputs, masks_for(model, mask)) for inputs, mask in batches),
             initial_epoch=first_epoch,
             epochs=options.epochs,
             steps_per_epoch=steps,
@@ -119,18 +136,29 @@ def _verbosity(progress: bool) -> int:
 
 def compiled_model(options: FitOptions, steps: int) -> keras.Model:
     """Builds and compiles the model under the precision and the distribution that are asked for."""
-    strategy = tf.distribute.MirroredStrategy() if options.multi_gpu else tf.distribute.get_strategy()
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(_policy(options.mixed_precision))
     try:
-        with strategy.scope():
+        with _distribution(options.multi_gpu):
             model = supervised(build_model(options.model, options.window_hu))
             schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
             compile_supervised(model, keras.optimizers.Adam(schedule))
     finally:
         keras.config.set_dtype_policy(previous)
-    trace_steps_once(model, options.jit)
+    if _on_tensorflow():
+        from lsn_tf.training.tracing import trace_steps_once
+
+        trace_steps_once(model, options.jit)
     return model
+
+
+def _distribution(multi_gpu: bool) -> contextlib.AbstractContextManager:
+    """Returns the scope in which a model is built that lives on all GPUs, if that is wanted."""
+    if not multi_gpu:
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy().scope()
 
 
 def _policy(precision: str) -> str:

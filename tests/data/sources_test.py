@@ -28,7 +28,8 @@ with tfds.core.registered.skip_registration():  # the real builder has this name
             )
 
         def _split_generators(self, dl_manager):
-            return {"fold_0": self._generate_examples(1, 2), "fold_1": self._generate_examples(30)}
+            volumes = {"extra": (131,), "fold_0": (1, 2), "fold_1": (30,)}
+            return {split: self._generate_examples(*numbers) for split, numbers in volumes.items()}
 
         def _generate_examples(self, *volumes):
             for key, (volume, index) in enumerate((v, i) for v in volumes for i in range(3)):
@@ -85,6 +86,29 @@ def test_slices_are_joined_to_scans_with_their_geometry(prepared):
 def test_a_fold_without_volumes_is_named(prepared):
     with pytest.raises(ValueError, match="Received fold=4"):
         next(sources.open_source("liver_lits", prepared).scans(4))
+
+
+def test_volumes_that_no_published_fold_covers_are_the_fold_extra(prepared):
+    source = sources.open_source("liver_lits", prepared)
+    assert [scan.volume_id for scan in source.scans(sources.EXTRA)] == [131]
+
+
+def test_a_source_knows_which_folds_it_has(prepared):
+    assert sources.open_source("liver_lits", prepared).folds == (0, 1, sources.EXTRA)
+    assert sources.Phantoms().folds == (0, 1, 2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "contiguous"),
+    [
+        ("phantom", True),
+        ("liver_lits/volumes", True),
+        ("liver_lits/slices_256", False),
+        ("liver_lits/slices_512", False),
+    ],
+)
+def test_slices_are_contiguous_in_whole_volumes_and_in_the_twin_only(dataset, contiguous):
+    assert sources.is_contiguous(dataset) is contiguous
 
 
 @pytest.mark.parametrize("fold", range(folds.NUM_FOLDS))

@@ -27,6 +27,15 @@ def test_a_front_that_comes_back_is_not_dead():
     assert detector.in_a_row == 2
 
 
+def test_epochs_before_a_resumption_count():
+    """What has died in four epochs before a kill is dead after one more."""
+    rows = [{"val_share": share} for share in (0.1, 0.0, 0.95, 0.0, 0.0)]
+    assert callbacks.CollapseDetector(rows=rows).in_a_row == 4
+    with pytest.raises(callbacks.CollapsedError, match="5 epochs in a row"):
+        _epochs(callbacks.CollapseDetector(rows=rows), [0.0])
+    assert callbacks.CollapseDetector(rows=[*rows, {"val_share": 0.5}]).in_a_row == 0
+
+
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_ends_the_run_at_once(loss):
     with pytest.raises(callbacks.CollapsedError, match="epoch 1"):
@@ -108,16 +117,43 @@ def test_a_kill_while_the_state_is_written_leaves_the_epoch_before(tmp_path, mon
     assert callbacks.TrainingState(run, 5, {}).restore(_model()) == 1
 
 
-def test_random_layers_draw_the_same_in_an_epoch_whatever_came_before():
-    model = _model()
+class _Inner(keras.layers.Layer):
+    """A layer with a random layer inside, which no list of the model's layers shows."""
+
+    def __init__(self):
+        super().__init__()
+        self.dropout = keras.layers.Dropout(0.5)
+
+    def call(self, x, training=None):
+        return self.dropout(x, training=training)
+
+
+def _nested_model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    inside = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5)])
+    return keras.Sequential([keras.Input((3,)), _Inner(), inside])
+
+
+@pytest.mark.parametrize("model", [_model, _nested_model])
+def test_random_layers_draw_the_same_in_an_epoch_whatever_came_before(model):
+    model = model()
     seeds = callbacks.EpochSeeds(3)
     seeds.set_model(model)
 
     def draw(epoch):
         seeds.on_epoch_begin(epoch)
-        return np.asarray(model(np.ones((8, 3)), training=True))
+        return np.asarray(model(np.ones((64, 3)), training=True))
 
     first = draw(4)
     draw(5)
     np.testing.assert_array_equal(first, draw(4))
     assert not np.array_equal(first, draw(5))
+
+
+def test_random_layers_draw_differently_from_one_another():
+    model = keras.Sequential([keras.Input((3,)), _Inner(), _Inner()])
+    seeds = callbacks.EpochSeeds(3)
+    seeds.set_model(model)
+    seeds.on_epoch_begin(0)
+    one, other = (np.asarray(layer(np.ones((64, 3)), training=True)) for layer in model.layers)
+    assert not np.array_equal(one, other)

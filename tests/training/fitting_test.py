@@ -70,6 +70,16 @@ def test_a_run_on_two_devices_sees_the_same_batches_as_on_one(slices, tmp_path, 
     assert np.mean([np.abs(a - b).mean() for a, b in zip(one, two, strict=True)]) < 1e-3
 
 
+@pytest.mark.parametrize(
+    ("backend", "multi_gpu", "message"),
+    [("jax", True, "multi_gpu needs KERAS_BACKEND=tensorflow"), ("torch", False, "must be tensorflow or jax")],
+)
+def test_a_backend_is_refused_for_what_it_does_not_do(backend, multi_gpu, message, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    with pytest.raises(ValueError, match=message):
+        fitting.check_backend(multi_gpu)
+
+
 def test_a_model_of_mixed_precision_comes_back_in_float32(slices, tmp_path):
     before = keras.config.dtype_policy().name
     model, _ = fitting.fit(
