@@ -95,6 +95,12 @@ def test_scans_without_a_difference_make_it_less_certain():
     assert wilcoxon(np.zeros(5)) == 1
 
 
+def test_scans_without_a_difference_take_ranks():
+    """Losses of rank 6 or less in 5 of 16 signs of the ranks 3 to 6; without zeros 4 or less in 7 of 16, 1 to 4."""
+    assert wilcoxon(np.array([1.0, 2.0, 3.0, -4.0])) == pytest.approx(14 / 16)
+    assert wilcoxon(np.array([0.0, 0.0, 1.0, 2.0, 3.0, -4.0])) < 0.7  # 10 / 16, or what the normal distribution gives
+
+
 def test_what_comes_of_averaging_is_a_tie():
     third = {0: 0.1 + 0.2, 1: 0.9}
     assert paired_difference(third, {0: 0.3, 1: 0.8}).ties == 1
