@@ -4,7 +4,7 @@
 
 Reads config.json and model.keras of the run; writes results.json and dice.csv there. Every scan is segmented on its
 own grid, whatever the grid of training, and scored over all its voxels. Other scans than the held-out ones are scored
-with --dataset, --data_dir and --fold into another --results_dir.
+with --dataset, --data_dir, --arrays and --fold into another --results_dir.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ class Config:
     Attributes:
         run_dir: a training run.
         dataset: see `open_source`; None for the one that it was trained on.
-        data_dir: see `open_source`.
+        data_dir, arrays: see `open_source`; None for those of the training.
         fold: the fold whose scans are scored; None for the one that training held out.
         results_dir: where results.json and dice.csv are written; None for run_dir.
         batch_size: slices at a time.
@@ -47,6 +47,7 @@ class Config:
     run_dir: str
     dataset: str | None = None
     data_dir: str | None = None
+    arrays: str | None = None
     fold: int | None = None
     results_dir: str | None = None
     batch_size: int = 16
@@ -61,7 +62,7 @@ def evaluate(config: Config) -> dict[str, Any]:
     """
     run = RunDir(config.run_dir)
     trained = run.read_config()
-    source = open_source(config.dataset or trained["dataset"], config.data_dir or trained["data_dir"])
+    source = open_run_source(trained, config.dataset, config.data_dir, config.arrays)
     fold = trained["fold"] if config.fold is None else config.fold
     _check_held_out(config, trained, source, fold)
     model = load_segmenter(run)
@@ -73,6 +74,17 @@ def evaluate(config: Config) -> dict[str, Any]:
     return results
 
 
+def open_run_source(
+    trained: Mapping[str, Any], dataset: str | None = None, data_dir: str | None = None, arrays: str | None = None
+) -> Source:
+    """Returns the source that a run was trained on, or the one that is named instead; see `open_source`."""
+    if arrays:
+        return open_source(dataset or "auto", arrays=arrays)
+    if dataset or data_dir:
+        return open_source(dataset or trained["dataset"], data_dir or trained["data_dir"])
+    return open_source(trained["dataset"], trained["data_dir"], trained.get("arrays"))
+
+
 def _check_held_out(config: Config, trained: Mapping[str, Any], source: Source, fold: int) -> None:
     """Raises ValueError for scans of the training folds, and where results of others would replace the run's own."""
     same_scans = source.name.partition("/")[0] == trained["dataset"].partition("/")[0]
@@ -81,7 +93,8 @@ def _check_held_out(config: Config, trained: Mapping[str, Any], source: Source, 
             f"fold must be {trained['fold']}, the one that this run has held out; it was trained on the others. "
             f"Received fold={fold}."
         )
-    if config.results_dir is None and (config.data_dir or source.name != trained["dataset"]):
+    elsewhere = config.data_dir or config.arrays not in (None, trained.get("arrays"))
+    if config.results_dir is None and (elsewhere or source.name != trained["dataset"]):
         raise ValueError(
             "results_dir must be given for other scans than the run's own, whose results it would replace."
         )
@@ -113,11 +126,25 @@ def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:
 def segment(model: keras.Model, scan: Scan, batch_size: int) -> np.ndarray:
     """Returns phi of a scan, (slices, height, width), mm, on the scan's own grid."""
     slices = len(scan.image)
+    batch_size, filled = _batches(slices, batch_size)
+    image = np.pad(scan.image, ((0, filled - slices), (0, 0), (0, 0)), "edge")
     inputs = {
-        "image": scan.image[..., None].astype(np.float32),
-        "spacing": np.tile(np.asarray(scan.spacing_mm[1:], np.float32), (slices, 1)),
+        "image": image[..., None].astype(np.float32),
+        "spacing": np.tile(np.asarray(scan.spacing_mm[1:], np.float32), (filled, 1)),
     }
-    return model.predict(inputs, batch_size=min(batch_size, slices), verbose=0)[..., 0]
+    return model.predict(inputs, batch_size=batch_size, verbose=0)[:slices, ..., 0]
+
+
+def _batches(slices: int, batch_size: int) -> tuple[int, int]:
+    """Returns how many slices there are in a batch, and how many in all batches.
+
+    JAX compiles a model anew for every number of slices, so on it small scans are filled up to the next power of two,
+    others to whole batches.
+    """
+    if keras.backend.backend() != "jax":
+        return min(batch_size, slices), slices
+    batch_size = min(batch_size, 1 << (slices - 1).bit_length())
+    return batch_size, -(-slices // batch_size) * batch_size
 
 
 def score_scan(model: keras.Model, scan: Scan, fold: int, target: str, batch_size: int) -> dict[str, Any]:
@@ -189,13 +216,15 @@ def main() -> dict[str, Any]:
     """Reads the flags and evaluates."""
     values = flags.FLAGS
     run_dir = values.run_dir
-    config = Config(run_dir, values.dataset, values.data_dir, values.fold, values.results_dir, values.batch_size)
+    own = {name: values[name].value for name in ("dataset", "data_dir", "arrays", "fold", "results_dir", "batch_size")}
+    config = Config(run_dir, **own)
     return {**evaluate(config), "run_dir": str(pathlib.Path(run_dir))}
 
 
 def define_flags() -> None:
     """Defines the flags of this command."""
     common_flags.define_dataset_flags(default=None)
+    common_flags.define_arrays_flag()
     common_flags.define_run_dir_flag()
     flags.DEFINE_integer("fold", None, "Fold whose scans are scored (default: the one held out in training).")
     flags.DEFINE_string("results_dir", None, "Where results.json and dice.csv are written (default: --run_dir).")

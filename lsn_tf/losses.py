@@ -43,7 +43,7 @@ class LevelSetLoss(keras.losses.Loss):
         logit = inside_logit(ops.cast(y_pred, "float32"), self.width_mm)
         mask, occupancy = ops.cast(y_true, "float32"), ops.sigmoid(logit)
         if (factor := mask.shape[1] // occupancy.shape[1]) > 1:
-            mask = ops.average_pool(mask, factor)
+            mask = ops.average_pool(mask, factor, strides=factor)
         axes = (1, 2, 3)
         difference = ops.sum((mask - occupancy) ** 2, axis=axes)
         dice_term = difference / (ops.sum(mask**2, axis=axes) + ops.sum(occupancy**2, axis=axes) + 1.0)

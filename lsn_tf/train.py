@@ -4,6 +4,8 @@
 
 Without data this trains on the synthetic twin of LiTS, in about three minutes on two cores, and should end with a
 Dice per scan of about 0.90. With LiTS prepared by `tfds build liver_lits --manual_dir=...` it trains on that.
+With --arrays=FILE.npz, written by `python -m lsn_tf.arrays`, it needs neither the data set nor TensorFlow: on a machine
+with JAX put KERAS_BACKEND=jax before the command.
 A run that was killed goes on, to the same weights, with --resume --run_dir=...; no other flag is needed.
 
 Writes into --run_dir: config.json, history.csv, model.keras, results.json, dice.csv, saved_model/1, tensorboard/.
@@ -21,6 +23,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 from absl import flags
 
 from lsn_tf import common_flags
@@ -30,9 +33,9 @@ from lsn_tf.data.pipeline import TARGETS, Slices, gather_slices, steps_per_epoch
 from lsn_tf.data.sources import Source, open_source
 from lsn_tf.evaluate import SYNTHETIC_NOTICE, evaluate, print_results
 from lsn_tf.evaluate import Config as EvaluateConfig
-from lsn_tf.export import export
+from lsn_tf.export import export, write_certificate, writes_saved_models
 from lsn_tf.models import PRESETS, parse_model
-from lsn_tf.training.fitting import FitOptions, fit
+from lsn_tf.training.fitting import FitOptions, check_backend, fit
 
 logger = logging.getLogger(__name__)
 PUBLISHED_WINDOW_HU = (-100.0, 400.0)  # Actor, Fuentes & Riviere (2020), doi:10.1117/12.2548871
@@ -46,7 +49,7 @@ class Config:
 
     Attributes:
         model: a preset of `lsn_tf.models`, with options if wanted: "lsn:width=8", see `parse_model`.
-        dataset, data_dir: see `open_source`.
+        dataset, data_dir, arrays: see `open_source`.
         fold: the fold to hold out.
         target: "liver" (tumours included) or "tumor".
         image_size: side of the grid of training, pixels; a multiple of 16.
@@ -58,6 +61,7 @@ class Config:
     model: str = "lsn"
     dataset: str = "auto"
     data_dir: str | None = None
+    arrays: str | None = None
     fold: int = 0
     target: str = "liver"
     image_size: int = 128
@@ -100,7 +104,8 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
         CollapsedError: if training collapsed twice.
     """
     started = time.monotonic()
-    source = open_source(config.dataset, config.data_dir)
+    check_backend(config.multi_gpu)
+    source = open_source(config.dataset, config.data_dir, config.arrays)
     if source.synthetic:
         logger.warning(SYNTHETIC_NOTICE)
     command = _prepare(run, resume)
@@ -120,9 +125,21 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
     summary["seconds_train"] = round(time.monotonic() - started + summary["seconds_before_resuming"], 1)
     write_json(run.config, {**record, "training": summary})
     results = evaluate(EvaluateConfig(str(run.path), batch_size=config.batch_size))
-    exported = export(str(run.path))
+    exported = _export(run)
     shutil.rmtree(run.state)
     return {**results, **exported, "run_dir": str(run.path)}
+
+
+def _export(run: RunDir) -> dict[str, Any]:
+    """Exports where that is possible; says what is left to do where it is not."""
+    if writes_saved_models():
+        return export(str(run.path))
+    logger.warning(
+        "No SavedModel was written, which needs TensorFlow. On a machine that has it: "
+        "python -m lsn_tf.export --run_dir=%s",
+        run.path,
+    )
+    return write_certificate(str(run.path))
 
 
 def _resolved(config: Config, source: Source, training: Slices) -> Config:
@@ -140,8 +157,10 @@ def _resolved(config: Config, source: Source, training: Slices) -> Config:
 def supported_precision() -> str:
     """Returns "bfloat16" where this machine computes in it, otherwise "float32".
 
-    On CPUs with such instructions a training step is two to three times as fast; on others it is slower.
+    GPUs do. On CPUs with such instructions a training step is two to three times as fast; on others it is slower.
     """
+    if any(not device.startswith("cpu") for device in keras.distribution.list_devices()):
+        return "bfloat16"
     cpu = pathlib.Path("/proc/cpuinfo")
     flags_of_cpu = cpu.read_text() if cpu.is_file() else ""
     return "bfloat16" if any(name in flags_of_cpu for name in ("avx512_bf16", "amx_bf16")) else "float32"
@@ -211,7 +230,7 @@ def _flag_values(values: flags.FlagValues) -> dict[str, Any]:
 def _started_config(run: RunDir, values: flags.FlagValues) -> Config:
     """Returns the options that a run was started with. Raises ValueError if a flag on the command line differs."""
     record = run.read_config()
-    started = {name: record[name] for name in _flag_values(values)}
+    started = {name: record.get(name) for name in _flag_values(values)}
     for name, value in _flag_values(values).items():
         if values[name].present and name not in ("window_hu", "dataset") and value != started[name]:
             raise ValueError(
@@ -222,14 +241,16 @@ def _started_config(run: RunDir, values: flags.FlagValues) -> Config:
 
 
 def print_summary(results: Mapping[str, Any]) -> None:
-    """Prints the table of results and how the SavedModel compares."""
+    """Prints the table of results and how the SavedModel compares, if there is one."""
     print_results(results)
-    print(f"{'SavedModel':<22} {results['saved_model']}, phi within {results['largest_difference_mm']:.1e} mm")
+    if "saved_model" in results:
+        print(f"{'SavedModel':<22} {results['saved_model']}, phi within {results['largest_difference_mm']:.1e} mm")
 
 
 def define_flags() -> None:
     """Defines the flags of this command."""
     common_flags.define_dataset_flags(default="auto")
+    common_flags.define_arrays_flag()
     common_flags.define_run_dir_flag("Folder of the run, new (default: runs/MODEL-foldN-TIME).")
     flags.DEFINE_integer("fold", 0, "Fold to hold out, 0 to 4.")
     flags.DEFINE_string("model", "lsn", f"One of {', '.join(sorted(PRESETS))}; with options: lsn:width=8,steps=4.")

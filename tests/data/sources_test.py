@@ -1,5 +1,7 @@
 """Sources of scans: the twin and prepared data sets give the same kind of folds."""
 
+import sys
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -124,3 +126,9 @@ def test_the_newest_version_is_read(tmp_path):
         folder.mkdir(parents=True)
         (folder / "dataset_info.json").write_text("{}")
     assert sources.open_source("auto", tmp_path).folder.name == "1.10.0"
+
+
+def test_a_prepared_data_set_without_tfds_says_what_to_do(prepared, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(ImportError, match="python -m lsn_tf.arrays, and say --arrays=FILE.npz"):
+        next(sources.open_source("liver_lits", prepared).scans(0))

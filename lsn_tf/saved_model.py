@@ -1,0 +1,56 @@
+"""The SavedModel of a trained model: raw HU of any type and size in, phi, probability and mask out."""
+
+import pathlib
+import shutil
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lsn_tf.layers import Occupancy
+from lsn_tf.models import AnySize
+from lsn_tf.numerics.level_sets import INSIDE
+from lsn_tf.training.tracing import trace_steps_once
+
+IMAGE_DTYPES = ("float16", "float32", "float64", "uint8", "int8", "uint16", "int16", "int32", "int64")
+
+
+def write_saved_model(model: AnySize, folder: pathlib.Path) -> None:
+    """Writes a SavedModel with one signature for each type of image; a folder there is replaced when it is whole."""
+    probability = Occupancy()
+    trace_steps_once(model.model, jit_compile=False)
+
+    @tf.function(input_signature=_signature("float32"))  # traced once for all types of images
+    def segment(image, spacing):
+        phi = model({"image": image, "spacing": spacing})
+        return {"phi": phi, "probability": probability(phi), "mask": tf.cast(phi * INSIDE > 0, tf.uint8)}
+
+    def serve(image, spacing):
+        return segment(tf.cast(image, tf.float32), spacing)
+
+    temporary = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(temporary, ignore_errors=True)
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for dtype in IMAGE_DTYPES:
+        name = "serving_default" if dtype == "float32" else f"serving_{dtype}"
+        archive.add_endpoint(name, serve, input_signature=_signature(dtype))
+    archive.write_out(str(temporary), verbose=False)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+
+
+def _signature(dtype: str) -> list[tf.TensorSpec]:
+    return [
+        tf.TensorSpec((None, None, None, 1), dtype, name="image"),
+        tf.TensorSpec((None, 2), tf.float32, name="spacing"),
+    ]
+
+
+def largest_difference(model: AnySize, folder: pathlib.Path, image: np.ndarray, spacing: np.ndarray) -> float:
+    """Returns max |phi of the model - phi of the SavedModel|, mm, on these slices."""
+    served = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    image, spacing = tf.constant(image, tf.float32), tf.constant(spacing, tf.float32)
+    return float(
+        tf.reduce_max(tf.abs(model({"image": image, "spacing": spacing}) - served(image=image, spacing=spacing)["phi"]))
+    )
