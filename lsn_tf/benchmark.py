@@ -4,6 +4,7 @@
 
 Topics:
     data    how long the input pipeline takes for a batch, against a training step that waits for it
+    metrics the distances between the borders of two masks, against distance transforms and k-d trees
     solver  100 steps of the level set equation, against the tools that people use, as far as they are installed;
             batches, several sizes and numbers of steps, and memory
     train   a training step with and without XLA for the level set steps, in float32 and bfloat16
@@ -11,6 +12,7 @@ Topics:
 Times are medians over --repeats, on synthetic data, taken in turns; a ratio is against the first row of its group.
 """
 
+import functools
 import pathlib
 import subprocess
 import sys
@@ -31,7 +33,9 @@ from lsn_tf.layers import LevelSetStep, Reinitialization
 from lsn_tf.solver.marching import march_of
 from lsn_tf.solver.solving import solve
 from lsn_tf.solver.stopping import Stopping
+from lsn_tf.studies.border_distances import PEERS, mask_pairs
 from lsn_tf.studies.peers import Problem, expanding_contour, peers
+from lsn_tf.surface_distances import surface_distances
 from lsn_tf.training.deep_supervision import masks_for
 from lsn_tf.training.fitting import FitOptions, compiled_model
 
@@ -40,6 +44,8 @@ BATCH_SIZE = 16
 DRAINED_BATCHES = 50  # in a row, so that what was prefetched does not count
 VOLUMES = range(0, 131, 16)
 TRAIN_VARIANTS = (("float32", False), ("float32", True), ("bfloat16", False), ("bfloat16", True))
+
+MASK_SIZE, MASK_SLICES = 384, 96
 
 STEPS = 100
 SHAPES = ((128, 128), (256, 256), (512, 512), (64, 64, 64), (128, 128, 128))
@@ -110,6 +116,16 @@ def benchmark_train(slices: Slices, repeats: int) -> dict[str, float]:
                 continue  # it has no level set steps
             works[f"{preset}, {precision}{', XLA' if jit else ''}"] = train_step(preset, slices, precision, jit)
     return medians_in_turns(works, repeats)
+
+
+def benchmark_metrics(repeats: int) -> list[dict[str, Any]]:
+    """Times the distances between the borders of masks, clean and noisy, against other exact ways."""
+    rows, (pairs, spacing_mm) = [], mask_pairs(MASK_SIZE, MASK_SLICES)
+    ways = {"lsn_tf": surface_distances, **PEERS}
+    for what, pair in pairs.items():
+        works = {name: functools.partial(way, *pair, spacing_mm) for name, way in ways.items()}
+        rows += _rows(f"{what}, {_size(pair[0].shape)}", medians_in_turns(works, repeats))
+    return rows
 
 
 def our_steps(problem: Problem, steps: int, batch: int = 1) -> Callable[[], np.ndarray]:
@@ -199,6 +215,7 @@ def _on_slices(measure: Callable[[Slices, int], dict[str, float]]) -> Callable[[
 
 TOPICS = {
     "data": _on_slices(benchmark_data),
+    "metrics": lambda image_size, repeats: benchmark_metrics(repeats),
     "solver": lambda image_size, repeats: benchmark_solver(repeats),
     "train": _on_slices(benchmark_train),
 }

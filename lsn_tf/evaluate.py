@@ -4,30 +4,31 @@
 
 Reads config.json and model.keras of the run; writes results.json and dice.csv there. Every scan is segmented on its
 own grid, whatever the grid of training, and scored over all its voxels. Other scans than the held-out ones are scored
-with --dataset, --data_dir, --arrays and --fold into another --results_dir.
+with --dataset, --data_dir, --arrays and --fold into another --results_dir: --fold=extra takes the volumes that no
+published fold covers, --fold=all everything in a data set that the run was not trained on.
 """
 
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from absl import flags
 
-from lsn_tf import common_flags
+from lsn_tf import common_flags, scoring
 from lsn_tf.artifacts import RunDir, machine, read_json, write_csv, write_json
 from lsn_tf.certificate import check_certificate
-from lsn_tf.data.pipeline import target_mask
-from lsn_tf.data.sources import Source, open_source
+from lsn_tf.data.folds import NUM_FOLDS, NUM_VOLUMES
+from lsn_tf.data.sources import EXTRA, Fold, Source, is_contiguous, open_source
 from lsn_tf.data.volumes import Scan
-from lsn_tf.metrics import dice
 from lsn_tf.models import AnySize
 from lsn_tf.numerics.level_sets import inside
 
 logger = logging.getLogger(__name__)
+ALL = "all"
 SYNTHETIC_NOTICE = "==> SYNTHETIC DATA: the phantom, not CT of patients. These numbers say nothing of patients. <=="
 
 
@@ -39,18 +40,20 @@ class Config:
         run_dir: a training run.
         dataset: see `open_source`; None for the one that it was trained on.
         data_dir, arrays: see `open_source`; None for those of the training.
-        fold: the fold whose scans are scored; None for the one that training held out.
+        fold: the fold whose scans are scored, 0 to 4, "extra" or "all"; None for the one that training held out.
         results_dir: where results.json and dice.csv are written; None for run_dir.
         batch_size: slices at a time.
+        surface_tolerance_mm: of the surface Dice.
     """
 
     run_dir: str
     dataset: str | None = None
     data_dir: str | None = None
     arrays: str | None = None
-    fold: int | None = None
+    fold: Fold | None = None
     results_dir: str | None = None
     batch_size: int = 16
+    surface_tolerance_mm: float = scoring.SURFACE_TOLERANCE_MM
 
 
 def evaluate(config: Config) -> dict[str, Any]:
@@ -64,10 +67,16 @@ def evaluate(config: Config) -> dict[str, Any]:
     trained = run.read_config()
     source = open_run_source(trained, config.dataset, config.data_dir, config.arrays)
     fold = trained["fold"] if config.fold is None else config.fold
-    _check_held_out(config, trained, source, fold)
-    model = load_segmenter(run)
-    rows = [score_scan(model, scan, fold, trained["target"], config.batch_size) for scan in source.scans(fold)]
-    results = {**_summary(rows), **_provenance(run, model, source, trained, fold)}
+    folds = source.folds if fold == ALL else (fold,)
+    _check_held_out(config, trained, source, folds)
+    model, contiguous = load_segmenter(run), is_contiguous(source.name)
+    options = (trained["target"], config.batch_size, contiguous, config.surface_tolerance_mm)
+    rows = [score_scan(model, scan, part, *options) for part in folds for scan in source.scans(part)]
+    measured = {
+        "distances": scoring.IN_SPACE if contiguous else scoring.IN_PLANE,
+        "surface_tolerance_mm": config.surface_tolerance_mm,
+    }
+    results = {**scoring.summary(rows), **measured, **_provenance(run, model, source, trained, fold)}
     written = RunDir(config.results_dir or run.path)
     write_csv(written.dice, [{k: v for k, v in row.items() if k != "slice_dice"} for row in rows])
     write_json(written.results, results)
@@ -85,16 +94,18 @@ def open_run_source(
     return open_source(trained["dataset"], trained["data_dir"], trained.get("arrays"))
 
 
-def _check_held_out(config: Config, trained: Mapping[str, Any], source: Source, fold: int) -> None:
+def _check_held_out(config: Config, trained: Mapping[str, Any], source: Source, folds: Sequence[Fold]) -> None:
     """Raises ValueError for scans of the training folds, and where results of others would replace the run's own."""
     same_scans = source.name.partition("/")[0] == trained["dataset"].partition("/")[0]
-    if same_scans and fold != trained["fold"]:
+    if same_scans and not set(folds) <= {trained["fold"], EXTRA}:
         raise ValueError(
-            f"fold must be {trained['fold']}, the one that this run has held out; it was trained on the others. "
-            f"Received fold={fold}."
+            f"fold must be {trained['fold']}, the one that this run has held out, or {EXTRA}; it was trained on the "
+            f"others. Received fold={config.fold}. Scans of another origin must have numbers from {NUM_VOLUMES}."
         )
     elsewhere = config.data_dir or config.arrays not in (None, trained.get("arrays"))
-    if config.results_dir is None and (elsewhere or source.name != trained["dataset"]):
+    if config.results_dir is None and (
+        elsewhere or source.name != trained["dataset"] or tuple(folds) != (trained["fold"],)
+    ):
         raise ValueError(
             "results_dir must be given for other scans than the run's own, whose results it would replace."
         )
@@ -147,38 +158,21 @@ def _batches(slices: int, batch_size: int) -> tuple[int, int]:
     return batch_size, -(-slices // batch_size) * batch_size
 
 
-def score_scan(model: keras.Model, scan: Scan, fold: int, target: str, batch_size: int) -> dict[str, Any]:
-    """Returns the scan's row of dice.csv, and the Dice of each of its slices."""
-    reference, predicted = target_mask(scan.label, target), inside(segment(model, scan, batch_size))
-    voxel_mm3 = float(np.prod(scan.spacing_mm))
-    slice_dice = [dice(*pair) for pair in zip(reference, predicted, strict=True)]
-    return {
-        "volume_id": scan.volume_id,
-        "fold": fold,
-        "dice": round(dice(reference, predicted), 6),
-        "dice_per_slice_mean": round(float(np.mean(slice_dice)), 6),
-        "slices": len(scan.image),
-        "reference_mm3": round(reference.sum() * voxel_mm3, 1),
-        "predicted_mm3": round(predicted.sum() * voxel_mm3, 1),
-        "spacing_guessed": scan.spacing_guessed,
-        "slice_dice": slice_dice,
-    }
+def score_scan(
+    model: keras.Model,
+    scan: Scan,
+    fold: Fold,
+    target: str,
+    batch_size: int,
+    contiguous: bool = False,
+    tolerance_mm: float = scoring.SURFACE_TOLERANCE_MM,
+) -> dict[str, Any]:
+    """Segments a scan and returns its scores; arguments and result as of `scoring.scan_row`."""
+    predicted = inside(segment(model, scan, batch_size))
+    return scoring.scan_row(scan, predicted, fold, target, contiguous, tolerance_mm)
 
 
-def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    scores = [row["dice"] for row in rows]
-    slice_scores = [score for row in rows for score in row["slice_dice"]]
-    return {
-        "dice_per_scan_mean": round(float(np.mean(scores)), 4),
-        "dice_per_scan_median": round(float(np.median(scores)), 4),
-        "dice_per_scan_min": round(min(scores), 4),
-        "dice_per_slice_mean": round(float(np.mean(slice_scores)), 4),
-        "scans": len(scores),
-        "slices": len(slice_scores),
-    }
-
-
-def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[str, Any], fold: int) -> dict[str, Any]:
+def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[str, Any], fold: Fold) -> dict[str, Any]:
     training = trained.get("training", {})
     return {
         "model": trained["model"],
@@ -196,13 +190,18 @@ def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[st
 
 def print_results(results: Mapping[str, Any]) -> None:
     """Prints the table that ends `train` and `evaluate`."""
+    fold = results["fold"]
+    part = {ALL: "all folds", EXTRA: "volumes in no fold"}.get(fold, f"fold {fold} held out")
     rows = [
         ("model", f"{results['model']}, {results['parameters']:,} parameters"),
-        ("data", f"{results['dataset']}, fold {results['fold']} held out: {results['scans']} scans"),
+        ("data", f"{results['dataset']}, {part}: {results['scans']} scans"),
         ("Dice per scan, mean", f"{results['dice_per_scan_mean']:.4f}"),
         ("Dice per scan, median", f"{results['dice_per_scan_median']:.4f}"),
         ("Dice per scan, min", f"{results['dice_per_scan_min']:.4f}"),
         ("Dice per slice, mean", f"{results['dice_per_slice_mean']:.4f}"),
+        ("HD95, mean", _mm(results["hd95_mm_mean"])),
+        ("HD95, median", _mm(results["hd95_mm_median"])),
+        ("surface distance, mean", _mm(results["assd_mm_mean"])),
         ("seconds of training", f"{results.get('seconds_train', float('nan')):.0f}"),
         ("artefacts", results["run_dir"]),
     ]
@@ -212,12 +211,17 @@ def print_results(results: Mapping[str, Any]) -> None:
         print(SYNTHETIC_NOTICE)
 
 
+def _mm(value: float | None) -> str:
+    return "not known, the spacing is guessed" if value is None else f"{value:.2f} mm"
+
+
 def main() -> dict[str, Any]:
     """Reads the flags and evaluates."""
     values = flags.FLAGS
     run_dir = values.run_dir
-    own = {name: values[name].value for name in ("dataset", "data_dir", "arrays", "fold", "results_dir", "batch_size")}
-    config = Config(run_dir, **own)
+    fold = int(values.fold) if values.fold and values.fold.isdigit() else values.fold
+    own = {name: values[name].value for name in ("dataset", "data_dir", "arrays", "results_dir", "batch_size")}
+    config = Config(run_dir, fold=fold, surface_tolerance_mm=values.surface_tolerance_mm, **own)
     return {**evaluate(config), "run_dir": str(pathlib.Path(run_dir))}
 
 
@@ -226,9 +230,17 @@ def define_flags() -> None:
     common_flags.define_dataset_flags(default=None)
     common_flags.define_arrays_flag()
     common_flags.define_run_dir_flag()
-    flags.DEFINE_integer("fold", None, "Fold whose scans are scored (default: the one held out in training).")
+    flags.DEFINE_enum(
+        "fold",
+        None,
+        [*map(str, range(NUM_FOLDS)), EXTRA, ALL],
+        "Fold whose scans are scored: a number, extra for the volumes in no fold, or all (default: the one held out).",
+    )
     flags.DEFINE_string("results_dir", None, "Where results.json and dice.csv are written (default: --run_dir).")
     flags.DEFINE_integer("batch_size", 16, "Slices at a time.", lower_bound=1)
+    flags.DEFINE_float(
+        "surface_tolerance_mm", scoring.SURFACE_TOLERANCE_MM, "Of the surface Dice, mm.", lower_bound=0.0
+    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ import numpy as np
 from lsn_tf import benchmark
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import gather_slices
+from lsn_tf.studies.border_distances import PEERS, mask_pairs
 from lsn_tf.studies.peers import expanding_contour, numpy_solve
+from lsn_tf.surface_distances import surface_distances
 
 
 def test_ratios_are_against_the_first_row_of_a_group(monkeypatch):
@@ -42,6 +44,24 @@ def test_what_is_timed_is_what_a_plain_solver_computes():
     time_step = benchmark.CFL / ((np.sqrt(2) + 2 * problem.curvature) * problem.speed.max())
     expected = numpy_solve(problem.phi, problem.speed, problem.curvature * problem.speed, np.float32(time_step), 7)
     np.testing.assert_allclose(phi[..., 0], np.stack([expected, expected]), atol=1e-4)
+
+
+def test_all_ways_to_the_distances_between_borders_agree():
+    pairs, spacing_mm = mask_pairs(size=32, slices=8)
+    for pair in pairs.values():
+        ours = surface_distances(*pair, spacing_mm)
+        for way in PEERS.values():
+            of_reference, of_prediction = way(*pair, spacing_mm)
+            np.testing.assert_allclose(ours.of_reference, of_reference, atol=1e-9)
+            np.testing.assert_allclose(ours.of_prediction, of_prediction, atol=1e-9)
+
+
+def test_metrics_are_timed_on_clean_and_noisy_masks_against_each_other_way(monkeypatch):
+    monkeypatch.setattr(benchmark, "MASK_SIZE", 32)
+    monkeypatch.setattr(benchmark, "MASK_SLICES", 8)
+    rows = benchmark.benchmark("metrics", 16, 1)["rows"]
+    assert [row["what"] for row in rows] == 2 * ["lsn_tf", *PEERS]
+    assert len({row["group"] for row in rows}) == 2
 
 
 def test_a_timed_step_trains():
