@@ -5,6 +5,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from lsn_tf.layers import Refine
 from lsn_tf.layers.stencil_conv import LEARNING
@@ -146,6 +147,61 @@ def test_coarse_to_fine_starts_from_the_mean_of_the_user_s_contour(rng):
     coarse = phi.reshape(1, 8, 2, 10, 2, 1).mean(axis=(2, 4))
     expected = keras.ops.convert_to_numpy(Refine()(coarse))
     np.testing.assert_allclose(solve(model, {**images(rng), "phi_0": phi}), expected, atol=1e-5)
+
+
+def certified(**arguments):
+    """Returns a network all of whose terms are monotone, which starts from a given phi."""
+    return small(width=4, curvature="diffusion", transport=True, initial_contour="given", **arguments)
+
+
+def set_random(model, rng, size):
+    for weight in model.trainable_weights:
+        weight.assign(size * rng.normal(size=weight.shape))
+
+
+def set_adversarial(model, inputs, one, other, rng):
+    """Climbs towards weights that drive two level set functions apart."""
+    set_random(model, rng, 0.5)
+    optimizer = keras.optimizers.Adam(0.1)
+    for _ in range(15):
+        with tf.GradientTape() as tape:
+            apart = model({**inputs, "phi_0": one}) - model({**inputs, "phi_0": other})
+            loss = -tf.reduce_mean(apart**8)
+        optimizer.apply_gradients(
+            zip(tape.gradient(loss, model.trainable_weights), model.trainable_weights, strict=True)
+        )
+
+
+@pytest.mark.parametrize("weights", ["small", "large", "adversarial"])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"tied": False}, {"scheme": "osher_sethian"}], ids=["tied", "untied", "osher"]
+)
+def test_whatever_its_weights_a_certified_network_keeps_order_and_bounds_and_drives_nothing_apart(
+    arguments, weights, rng
+):
+    model, inputs = certified(**arguments), images(rng, batch=3)
+    lower = (5 * rng.normal(size=inputs["image"].shape)).astype(np.float32)
+    upper = lower + rng.exponential(1.0, lower.shape).astype(np.float32) * (rng.random(lower.shape) < 0.5)
+    if weights == "adversarial":
+        set_adversarial(model, inputs, lower, upper, rng)
+    else:
+        set_random(model, rng, {"small": 0.1, "large": 100.0}[weights])
+    below, above = (solve(model, {**inputs, "phi_0": phi}) for phi in (lower, upper))
+    rounding = 1e-5 * np.abs(lower).max()
+    assert np.abs(below - solve(certified(**arguments), {**inputs, "phi_0": lower})).max() > 0.1  # these weights matter
+    assert (below <= above + rounding).all()
+    assert np.abs(above - below).max() <= np.abs(upper - lower).max() + rounding
+    assert lower.min() - rounding <= below.min() and below.max() <= lower.max() + rounding
+
+
+def test_a_network_with_central_curvature_does_not_keep_order(rng):
+    """So the test above can fail: a bump on a plane along the diagonal pulls its neighbours down."""
+    model, inputs = small(scales=1, steps=1, initial_contour="given", balloon=0.0, smoothing=5.0), images(rng)
+    inputs["spacing"] = np.ones((1, 2), np.float32)
+    lower = np.indices((16, 20)).sum(axis=0).astype(np.float32)[None, ..., None]
+    upper = lower + (rng.random(lower.shape) < 0.05)
+    below, above = (solve(model, {**inputs, "phi_0": phi}) for phi in (lower, upper))
+    assert (below - above).max() > 0.01
 
 
 @pytest.mark.parametrize(
