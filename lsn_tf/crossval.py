@@ -141,10 +141,7 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
         "fold_table": fold_rows(runs, labels, config.folds),
         "model_table": [model_row(label, runs) for label in labels],
         "paired": paired_rows(runs, labels, reference),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
+        "versions": _versions(),
         "machines": sorted({run.results["machine"] for run in runs if "machine" in run.results}),
         "runs": [_run_record(*pair) for pair in zip(runs, trainings, strict=True)],
     }

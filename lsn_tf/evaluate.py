@@ -26,6 +26,7 @@ from lsn_tf.data.sources import EXTRA, Fold, Source, is_contiguous, open_source
 from lsn_tf.data.volumes import Scan
 from lsn_tf.models import AnySize
 from lsn_tf.numerics.level_sets import inside
+from lsn_tf.prediction import predict
 
 logger = logging.getLogger(__name__)
 ALL = "all"
@@ -136,26 +137,9 @@ def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:
 
 def segment(model: keras.Model, scan: Scan, batch_size: int) -> np.ndarray:
     """Returns phi of a scan, (slices, height, width), mm, on the scan's own grid."""
-    slices = len(scan.image)
-    batch_size, filled = _batches(slices, batch_size)
-    image = np.pad(scan.image, ((0, filled - slices), (0, 0), (0, 0)), "edge")
-    inputs = {
-        "image": image[..., None].astype(np.float32),
-        "spacing": np.tile(np.asarray(scan.spacing_mm[1:], np.float32), (filled, 1)),
-    }
-    return model.predict(inputs, batch_size=batch_size, verbose=0)[:slices, ..., 0]
-
-
-def _batches(slices: int, batch_size: int) -> tuple[int, int]:
-    """Returns how many slices there are in a batch, and how many in all batches.
-
-    JAX compiles a model anew for every number of slices, so on it small scans are filled up to the next power of two,
-    others to whole batches.
-    """
-    if keras.backend.backend() != "jax":
-        return min(batch_size, slices), slices
-    batch_size = min(batch_size, 1 << (slices - 1).bit_length())
-    return batch_size, -(-slices // batch_size) * batch_size
+    spacing = np.tile(np.asarray(scan.spacing_mm[1:], np.float32), (len(scan.image), 1))
+    inputs = {"image": scan.image[..., None].astype(np.float32), "spacing": spacing}
+    return predict(model, inputs, batch_size)[..., 0]
 
 
 def score_scan(

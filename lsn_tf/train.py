@@ -35,11 +35,19 @@ from lsn_tf.evaluate import SYNTHETIC_NOTICE, evaluate, print_results
 from lsn_tf.evaluate import Config as EvaluateConfig
 from lsn_tf.export import export, write_certificate, writes_saved_models
 from lsn_tf.models import PRESETS, parse_model
+from lsn_tf.training.deep_supervision import LossWeights
 from lsn_tf.training.fitting import FitOptions, check_backend, fit
 
 logger = logging.getLogger(__name__)
 PUBLISHED_WINDOW_HU = (-100.0, 400.0)  # Actor, Fuentes & Riviere (2020), doi:10.1117/12.2548871
 EPOCHS_SYNTHETIC, EPOCHS_LITS = 16, 50
+LOSS_HELP = {
+    "dice_weight": "Weight in the loss: of the squared-difference Dice.",
+    "cross_entropy_weight": "Weight in the loss: of the cross-entropy.",
+    "length_weight": "Weight in the loss: of the length of the contour.",
+    "eikonal_weight": "Weight in the loss: of (|grad phi| - 1)**2 across the contour.",
+    "coarse_weight": "Weight in the loss: of all grids but the finest.",
+}
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -56,6 +64,7 @@ class Config:
         window_hu: (low, high) in HU; None for the published window, narrowed to the data's range.
         epochs: at most so many; None for what suits the data.
         batch_size, learning_rate, patience, seed, augment, jit, mixed_precision, multi_gpu: see `FitOptions`.
+        dice_weight, cross_entropy_weight, length_weight, eikonal_weight, coarse_weight: see `LossWeights`.
     """
 
     model: str = "lsn"
@@ -75,6 +84,11 @@ class Config:
     jit: bool = True
     mixed_precision: str = "auto"
     multi_gpu: bool = False
+    dice_weight: float = LossWeights.dice_weight
+    cross_entropy_weight: float = LossWeights.cross_entropy_weight
+    length_weight: float = LossWeights.length_weight
+    eikonal_weight: float = LossWeights.eikonal_weight
+    coarse_weight: float = LossWeights.coarse_weight
 
     def __post_init__(self):
         training_folds(self.fold)  # raises for a fold that does not exist
@@ -94,6 +108,11 @@ class Config:
             raise ValueError(f"learning_rate must be positive. Received {self.learning_rate}.")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative. Received {self.seed}.")
+        self.loss_weights()  # raises for negative ones
+
+    def loss_weights(self) -> LossWeights:
+        """Returns the weights of the parts of the loss."""
+        return LossWeights(*(getattr(self, field.name) for field in dataclasses.fields(LossWeights)))
 
 
 def train(config: Config, run: RunDir, resume: bool = False, progress: bool = True) -> dict[str, Any]:
@@ -118,8 +137,11 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
         "Training %s on %d slices of %d scans, validating on %d scans.",
         *(config.model, len(training), len(set(training.volume_id)), len(set(validation.volume_id))),
     )
-    options = {field.name: getattr(config, field.name, None) for field in dataclasses.fields(FitOptions)}
-    model, summary = fit(training, validation, FitOptions(**{**options, "progress": progress}), run)
+    names = {field.name for field in dataclasses.fields(FitOptions)} - {"loss", "progress"}
+    options = FitOptions(
+        **{name: getattr(config, name) for name in names}, loss=config.loss_weights(), progress=progress
+    )
+    model, summary = fit(training, validation, options, run)
     with replaced(run.model) as temporary:
         model.save(temporary)
     summary["seconds_train"] = round(time.monotonic() - started + summary["seconds_before_resuming"], 1)
@@ -230,7 +252,7 @@ def _flag_values(values: flags.FlagValues) -> dict[str, Any]:
 def _started_config(run: RunDir, values: flags.FlagValues) -> Config:
     """Returns the options that a run was started with. Raises ValueError if a flag on the command line differs."""
     record = run.read_config()
-    started = {name: record.get(name) for name in _flag_values(values)}
+    started = {name: record.get(name, values[name].default) for name in _flag_values(values)}
     for name, value in _flag_values(values).items():
         if values[name].present and name not in ("window_hu", "dataset") and value != started[name]:
             raise ValueError(
@@ -267,6 +289,8 @@ def define_flags() -> None:
     flags.DEFINE_enum(
         "mixed_precision", "auto", PRECISIONS, "Of the convolutions; auto: bfloat16 where the CPU has it."
     )
+    for name, text in LOSS_HELP.items():
+        flags.DEFINE_float(name, getattr(LossWeights, name), text, lower_bound=0.0)
     flags.DEFINE_bool("multi_gpu", False, "Train on all GPUs of this machine (tf.distribute.MirroredStrategy).")
     flags.DEFINE_bool("resume", False, "Go on with the run in --run_dir that was killed.")
 

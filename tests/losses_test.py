@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lsn_tf.losses import LevelSetLoss
+from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
+from lsn_tf.losses import LevelSetLoss, contour_length
+from lsn_tf.numerics.level_sets import ball
 
 
 def per_slice(mask, phi, **arguments):
@@ -69,16 +71,37 @@ def test_the_gradient_is_finite_for_a_phi_that_is_huge(size, rng):
 
 def test_far_from_the_contour_a_wrong_pixel_still_pulls():
     mask, phi = np.ones((1, 6, 7, 1)), np.full((1, 6, 7, 1), 300.0)
-    np.testing.assert_allclose(gradient(mask, phi), 0.5 / (3.0 * 42), rtol=1e-5)  # weight / (width * pixels)
+    np.testing.assert_allclose(
+        gradient(mask, phi), 0.5 / (OCCUPANCY_WIDTH_MM * 42), rtol=1e-5
+    )  # weight / (width * pixels)
 
 
 def test_on_the_contour_inside_and_outside_pull_with_equal_force():
     mask = np.zeros((1, 2, 1, 1))
     mask[0, 0] = 1
     entropy = gradient(mask, 0 * mask) - gradient(mask, 0 * mask, cross_entropy=0.0)
-    np.testing.assert_allclose(entropy.ravel(), np.array([0.5, -0.5]) * 0.5 / (3.0 * 2), rtol=1e-5)
+    np.testing.assert_allclose(entropy.ravel(), np.array([0.5, -0.5]) * 0.5 / (OCCUPANCY_WIDTH_MM * 2), rtol=1e-5)
+
+
+def test_the_length_of_a_circle_is_its_circumference():
+    """Of a sharp but resolved occupancy, in sides of the image."""
+    phi = ball((64, 64), (1.0, 1.0), (31.5, 31.5), 20.0)
+    occupancy = 1 / (1 + np.exp(np.float32(phi)))[None, ..., None]
+    assert float(contour_length(occupancy)[0]) == pytest.approx(2 * np.pi * 20 / 64, rel=0.01)
+    mask = phi < 0
+    longer = per_slice(mask[None, ..., None], phi[None, ..., None], width_mm=1.0, length=0.3)
+    plain = per_slice(mask[None, ..., None], phi[None, ..., None], width_mm=1.0)
+    np.testing.assert_allclose(longer - plain, 0.3 * contour_length(occupancy), rtol=1e-4)
+
+
+@pytest.mark.parametrize("slope", [0.5, 1.0, 2.0])
+def test_the_eikonal_term_vanishes_for_a_distance_and_grows_with_the_square_of_the_defect(slope):
+    mask, phi = np.zeros((1, 32, 32, 1)), slope * ball((32, 32), (1, 1), (15.5, 15.5), 9.0)[None, ..., None]
+    both = np.concatenate([phi, np.full_like(phi, slope)], axis=-1)
+    term = per_slice(mask, both, eikonal=1.0) - per_slice(mask, both)
+    assert term[0] == pytest.approx((slope - 1) ** 2, rel=0.02, abs=1e-6)
 
 
 def test_the_loss_is_rebuilt_from_its_configuration():
-    loss = LevelSetLoss(cross_entropy=0.25, width_mm=2.0, name="its_name")
+    loss = LevelSetLoss(dice=2.0, cross_entropy=0.25, length=0.1, eikonal=0.2, width_mm=2.0, name="its_name")
     assert LevelSetLoss.from_config(loss.get_config()).get_config() == loss.get_config()

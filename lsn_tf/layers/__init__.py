@@ -7,6 +7,7 @@ from lsn_tf.layers.edge_indicator import EdgeIndicator, LearnedEdgeIndicator
 from lsn_tf.layers.eikonal import Eikonal
 from lsn_tf.layers.essentially_non_oscillatory import EssentiallyNonOscillatory
 from lsn_tf.layers.euler_block import EulerBlock
+from lsn_tf.layers.finite_difference_conv import FiniteDifferenceConv
 from lsn_tf.layers.geodesic_active_contour import GeodesicActiveContour
 from lsn_tf.layers.hounsfield_window import HounsfieldWindow
 from lsn_tf.layers.initial_contour import InitialContour
@@ -29,6 +30,7 @@ __all__ = [
     "Eikonal",
     "EssentiallyNonOscillatory",
     "EulerBlock",
+    "FiniteDifferenceConv",
     "GeodesicActiveContour",
     "HounsfieldWindow",
     "InitialContour",

@@ -5,7 +5,7 @@ from keras import ops
 
 from lsn_tf.numerics.level_sets import INSIDE
 
-OCCUPANCY_WIDTH_MM = 3.0  # about a pixel of a 128 x 128 slice with a field of view of 384 mm
+OCCUPANCY_WIDTH_MM = 1.5  # about half a pixel of a 128 x 128 slice with a field of view of 384 mm
 
 
 def inside_logit(phi, width_mm: float = OCCUPANCY_WIDTH_MM):

@@ -13,7 +13,7 @@ from lsn_tf.models.unet import UNet
 
 PRESETS: dict[str, Callable[..., keras.Model]] = {
     "lse": partial(LevelSetNetwork, name="lse", width=0, balloon=1.0, attraction=1.0),
-    "lsn": partial(LevelSetNetwork, name="lsn"),
+    "lsn": partial(LevelSetNetwork, name="lsn", curvature="diffusion", edges="none"),
     # The published network: one grid, a learned edge indicator of 16 kernels, steps that share their weights and
     # dt = 0.05; its defects mended (upwind differences, edges replicated, physical units, signed distance).
     "lsn_2019": partial(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from keras import layers
 
-from lsn_tf.layers import EulerBlock
+from lsn_tf.layers import EulerBlock, FiniteDifferenceConv
 
 Block = Callable[[object, int, str], object]
 
@@ -16,10 +16,31 @@ def two_convolutions(x, filters: int, name: str):
     return x
 
 
+def finite_difference_step(x, filters: int, name: str):
+    """An Euler step whose kernels are finite differences, or combinations of them, one and all."""
+    x = FiniteDifferenceConv(filters, activation="relu", name=f"{name}_conv")(x)
+    rate = FiniteDifferenceConv(filters, activation="relu", name=f"{name}_rate")(x)
+    return layers.Add(name=f"{name}_euler")([x, layers.Rescaling(0.5, name=f"{name}_time_step")(rate)])
+
+
 def euler_step(x, filters: int, name: str):
     """A 3x3 convolution with ReLU, which brings the channels to `filters`, and a residual Euler block."""
     x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{name}_conv")(x)
     return EulerBlock(name=f"{name}_euler")(x)
+
+
+BLOCKS: dict[str, Block] = {
+    "convolutions": two_convolutions,
+    "euler": euler_step,
+    "finite_differences": finite_difference_step,
+}
+
+
+def get_block(name: str) -> Block:
+    """Returns the block of this name. Raises ValueError, with the names there are, for another."""
+    if name not in BLOCKS:
+        raise ValueError(f"block must be one of {sorted(BLOCKS)}. Received {name!r}.")
+    return BLOCKS[name]
 
 
 def encoder_decoder(image, filters: Sequence[int], block: Block, dropout: float = 0.0, deepest_skip: bool = True):

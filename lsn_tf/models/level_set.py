@@ -1,5 +1,7 @@
 """The level set models: the classical solver (LSE) and, with a learned correction of its coefficients, the LSN."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -13,7 +15,7 @@ from lsn_tf.layers import (
     Refine,
     SpeedCorrection,
 )
-from lsn_tf.models.encoder_decoder import encoder_decoder, euler_step
+from lsn_tf.models.encoder_decoder import encoder_decoder, get_block
 from lsn_tf.models.image_to_phi import ImageToPhi, model_inputs
 
 
@@ -28,16 +30,20 @@ class LevelSetNetwork(ImageToPhi):
     Args:
         window: (low, high) of the HU window, its first layer.
         width: channels of the network that corrects the coefficients; 0 for the classical solver (LSE).
-        scales: number of grids, each half as fine as the next; 1 solves on the image's grid alone.
-        steps: forward Euler steps at each scale.
+        depth: number of grids that the network sees; None for those of the equation.
+        block: what the network does on a grid, see `encoder_decoder.BLOCKS`.
+        scales: number of grids of the equation, each half as fine as the next; 1 solves on the image's grid alone.
+        steps: forward Euler steps on each grid, one number for all or one each, the coarsest first.
         time_step: longest time step, s per mm of pixel size, see `LevelSetEvolution`.
         cfl: CFL number.
         tied: whether the steps of a scale share stencils and coefficients.
         transport: whether the transport velocity is corrected too.
         learning: rung of the stencils: "frozen", "consistent" or "free".
         scheme: "godunov" or "osher_sethian".
-        curvature: "central", or "monotone": with frozen stencils every step keeps the maximum principle then.
-        edges: "gradient" for the classical edge indicator or "learned" for 3x3 kernels.
+        curvature: "central", "monotone" or "diffusion"; with the last two and frozen stencils every step keeps the
+            maximum principle, see `LevelSetStep`.
+        edges: "gradient" for the classical edge indicator, "learned" for 3x3 kernels, or "none": g = 1, and edges are
+            for the network to find.
         initial_contour: "disc" starts from a fixed disc, "given" from a level set function of the user's, e.g. of
             `numerics.level_sets.from_seed_points` or `signed_distance`, as a third input.
         balloon: V in flat regions before any correction, mm/s.
@@ -46,7 +52,7 @@ class LevelSetNetwork(ImageToPhi):
 
     Call arguments:
         inputs: {"image": (batch, height, width, 1) in HU, "spacing": (batch, 2) = (dy, dx) in mm};
-            height and width are multiples of 2**(scales - 1). With initial_contour="given" also
+            height and width are multiples of 2**(depth - 1). With initial_contour="given" also
             "phi_0": (batch, height, width, 1), mm.
 
     Returns:
@@ -63,8 +69,10 @@ class LevelSetNetwork(ImageToPhi):
         self,
         window: tuple[float, float],
         width: int = 16,
+        depth: int | None = None,
+        block: str = "euler",
         scales: int = 5,
-        steps: int = 8,
+        steps: int | Sequence[int] = 8,
         time_step: float = 0.5,
         cfl: float = 0.9,
         tied: bool = True,
@@ -83,23 +91,29 @@ class LevelSetNetwork(ImageToPhi):
             raise ValueError(f'initial_contour must be "disc" or "given". Received {initial_contour!r}.')
         if not tied and not width:
             raise ValueError("steps must be tied where no network (width > 0) gives each its own coefficients.")
+        steps = (steps,) * scales if isinstance(steps, int) else tuple(steps)
+        if len(steps) != scales:
+            raise ValueError(f"steps must be one number, or one for each of {scales} scales. Received {steps}.")
+        depth = max(depth or scales, scales) if width else scales
         inputs = model_inputs()
         if initial_contour == "given":
             inputs["phi_0"] = keras.Input((None, None, 1), name="phi_0", dtype="float32")
         windowed = HounsfieldWindow(window, dtype="float32", name="window")(inputs["image"])
-        features = encoder_decoder(windowed, (width,) * scales, euler_step) if width else [None] * scales
+        features = [None] * scales
+        if width:
+            features = encoder_decoder(windowed, (width,) * depth, get_block(block))[-scales:]
         contour = {"balloon": balloon, "attraction": attraction, "smoothing": smoothing}
-        evolution = {"steps": steps, "cfl": cfl, "time_step": time_step, "tied": tied}
+        evolution = {"cfl": cfl, "time_step": time_step, "tied": tied}
         step = {"scheme": scheme, "learning": learning, "curvature": curvature}
         phi, equations = None, []
-        for level, feature in zip(reversed(range(scales)), features, strict=True):
+        for level, feature, count in zip(reversed(range(scales)), features, steps, strict=True):
             image = layers.AveragePooling2D(2**level, dtype="float32", name=f"image_{level}")(windowed)
             spacing = layers.Rescaling(2**level, dtype="float32", name=f"spacing_{level}")(inputs["spacing"])
             indicator = _edge_indicator(image, spacing, window, edges, level)
             fields = GeodesicActiveContour(**contour, dtype="float32", name=f"contour_{level}")(indicator, spacing)
             if width:
                 correction = SpeedCorrection(
-                    1 if tied else steps, transport, dtype="float32", name=f"correction_{level}"
+                    1 if tied else count, transport, dtype="float32", name=f"correction_{level}"
                 )
                 fields = correction(fields, feature)
             if phi is None:
@@ -107,12 +121,12 @@ class LevelSetNetwork(ImageToPhi):
             else:
                 phi = Refine(dtype="float32", name=f"refine_{level}")(phi)
             equations.append({"phi": phi, "fields": fields, "spacing": spacing})
-            phi = LevelSetEvolution(**evolution, step=step, dtype="float32", name=f"evolution_{level}")(
-                phi, fields, spacing
-            )
-        config = {"window": tuple(window), "width": width, "scales": scales, "transport": transport, "edges": edges}
-        config |= {"initial_contour": initial_contour, **contour, **evolution, **step}
-        super().__init__(inputs, phi, divisor=2 ** (scales - 1), config=config, name=name)
+            evolve = LevelSetEvolution(count, **evolution, step=step, dtype="float32", name=f"evolution_{level}")
+            phi = evolve(phi, fields, spacing)
+        config = {"window": tuple(window), "width": width, "depth": depth, "block": block, "transport": transport}
+        config |= {"scales": scales, "steps": steps, "edges": edges, "initial_contour": initial_contour}
+        config |= {**contour, **evolution, **step}
+        super().__init__(inputs, phi, divisor=2 ** (depth - 1), config=config, name=name)
         self.equations = equations
 
     @property
@@ -137,8 +151,10 @@ def _edge_indicator(image, spacing, window, edges, level):
     """Returns g at one scale; image is windowed to [-1, 1]."""
     if edges == "learned":
         return LearnedEdgeIndicator(dtype="float32", name=f"edges_{level}")(image)
+    if edges == "none":
+        return layers.Rescaling(0.0, 1.0, dtype="float32", name=f"edges_{level}")(image)
     if edges != "gradient":
-        raise ValueError(f'edges must be "gradient" or "learned". Received {edges!r}.')
+        raise ValueError(f'edges must be "gradient", "learned" or "none". Received {edges!r}.')
     low, high = window
     half = 0.5 * (high - low)
     image_hu = layers.Rescaling(half, low + half, dtype="float32", name=f"hounsfield_{level}")(image)

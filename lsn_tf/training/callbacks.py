@@ -13,6 +13,7 @@ from lsn_tf.artifacts import RunDir, read_json, write_csv, write_json
 from lsn_tf.data.pipeline import Slices
 from lsn_tf.metrics import dice
 from lsn_tf.numerics.level_sets import inside
+from lsn_tf.prediction import predict
 from lsn_tf.training.deep_supervision import finest
 
 LOGGED = ("loss", "val_dice", "val_dice_min", "val_share")  # the columns of history.csv
@@ -37,7 +38,7 @@ class ScanValidation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         inputs = {"image": self.slices.image.astype(np.float32), "spacing": self.slices.spacing}
-        predicted = inside(finest(self.model.predict(inputs, batch_size=self.batch_size, verbose=0)))
+        predicted = inside(finest(predict(self.model, inputs, self.batch_size)))
         scans = [self.slices.volume_id == number for number in np.unique(self.slices.volume_id)]
         scores = [dice(self.slices.mask[scan] > 0.5, predicted[scan]) for scan in scans]
         logs |= {"val_dice": float(np.mean(scores)), "val_dice_min": min(scores), "val_share": float(predicted.mean())}

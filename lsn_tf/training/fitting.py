@@ -12,7 +12,7 @@ from lsn_tf.artifacts import RunDir, write_json
 from lsn_tf.data.pipeline import Slices, steps_per_epoch, training_batches
 from lsn_tf.models import build_model
 from lsn_tf.training.callbacks import CollapsedError, CollapseDetector, EpochSeeds, ScanValidation, TrainingState
-from lsn_tf.training.deep_supervision import compile_supervised, masks_for, supervised
+from lsn_tf.training.deep_supervision import LossWeights, compile_supervised, masks_for, supervised
 
 logger = logging.getLogger(__name__)
 RETRY_SEED_OFFSET = 1_000_003  # seed of the second attempt
@@ -35,6 +35,7 @@ class FitOptions:
         mixed_precision: "float32", "bfloat16" or "float16".
         multi_gpu: whether to train on all GPUs of this machine, in synchrony; on TensorFlow only.
         progress: whether to show a progress bar.
+        loss: the weights of its parts.
     """
 
     model: str
@@ -49,6 +50,7 @@ class FitOptions:
     mixed_precision: str
     multi_gpu: bool
     progress: bool
+    loss: LossWeights = LossWeights()
 
 
 def fit(training: Slices, validation: Slices, options: FitOptions, run: RunDir) -> tuple[keras.Model, dict]:
@@ -140,9 +142,9 @@ def compiled_model(options: FitOptions, steps: int) -> keras.Model:
     keras.config.set_dtype_policy(_policy(options.mixed_precision))
     try:
         with _distribution(options.multi_gpu):
-            model = supervised(build_model(options.model, options.window_hu))
+            model = _supervised(options)
             schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
-            compile_supervised(model, keras.optimizers.Adam(schedule))
+            compile_supervised(model, keras.optimizers.Adam(schedule), options.loss)
     finally:
         keras.config.set_dtype_policy(previous)
     if _on_tensorflow():
@@ -169,6 +171,13 @@ def _best_model(options: FitOptions, state: TrainingState) -> keras.Model:
     """Returns a float32 model with the best weights, free of whatever compilation the training used."""
     if state.best["epoch"] == 0:
         raise CollapsedError("no epoch has ended with a model worth keeping.")
+    model = _supervised(options)
+    model.load_weights(state.weights(state.best["weights"]))
+    best = build_model(options.model, options.window_hu)
+    best.set_weights(model.get_weights())
+    return best
+
+
+def _supervised(options: FitOptions) -> keras.Model:
     model = build_model(options.model, options.window_hu)
-    supervised(model).load_weights(state.weights(state.best["weights"]))
-    return model
+    return supervised(model, with_slope=options.loss.eikonal_weight > 0)

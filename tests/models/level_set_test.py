@@ -95,6 +95,46 @@ def test_without_edges_the_front_expands_by_the_time_steps_of_all_scales(scales)
     assert np.abs(phi - exact)[np.abs(exact) < 2].max() < 0.5
 
 
+def test_every_grid_makes_its_own_number_of_steps_the_coarsest_first(rng):
+    inputs = images(rng)
+    model = small(steps=(5, 2))
+    assert [evolution.steps for evolution in model.evolutions] == [5, 2]
+    np.testing.assert_array_equal(solve(small(steps=3), inputs), solve(small(steps=(3, 3)), inputs))
+    with pytest.raises(ValueError, match="one for each of 2 scales. Received \\(1, 2, 3\\)"):
+        small(steps=(1, 2, 3))
+
+
+def test_a_network_may_see_coarser_grids_than_the_equation_has(rng):
+    """The field of view of the coefficients grows with its depth, and the divisor of the image's size."""
+    shallow, deep = (small(width=2, depth=depth) for depth in (None, 4))
+    assert (shallow.divisor, deep.divisor) == (2, 8)
+    assert [evolution.name for evolution in deep.evolutions] == [evolution.name for evolution in shallow.evolutions]
+    image = np.zeros((1, 64, 64, 1), np.float32)
+    inputs = {"image": image, "spacing": np.ones((1, 2), np.float32)}
+    for model, seen in ((shallow, False), (deep, True)):
+        for weight in model.trainable_weights:
+            weight.assign(0.3 * np.random.default_rng(0).normal(size=weight.shape))
+        fields = keras.Model(model.inputs, model.equations[-1]["fields"]["speed"])
+        flat = np.asarray(fields(inputs))
+        far = {**inputs, "image": image.copy()}
+        far["image"][0, :, 44:] = 300.0
+        assert np.any(np.asarray(fields(far))[0, :, 31] != flat[0, :, 31]) == seen
+
+
+@pytest.mark.parametrize("block", ["convolutions", "finite_differences"])
+def test_whatever_the_network_is_made_of_it_starts_as_the_classical_solver(block, rng):
+    inputs = images(rng)
+    np.testing.assert_array_equal(solve(small(width=4, block=block), inputs), solve(small(), inputs))
+    with pytest.raises(ValueError, match="block must be one of"):
+        small(width=4, block="attention")
+
+
+def test_without_edges_the_coefficients_do_not_depend_on_the_image(rng):
+    model = small(edges="none")
+    fields = keras.Model(model.inputs, model.equations[-1]["fields"])(images(rng))
+    np.testing.assert_array_equal(fields["speed"], np.ones((1, 16, 20, 1)))
+
+
 def test_the_classical_solver_finds_a_bright_disc():
     spacing, centre, radius = (1.0, 1.25), (14.0, 14.0), 9.0
     disc = ball((32, 32), spacing, centre, radius)
@@ -109,8 +149,10 @@ def test_all_arguments_are_in_the_configuration():
     arguments = {
         "window": (0.0, 1.0),
         "width": 2,
+        "depth": 3,
+        "block": "convolutions",
         "scales": 1,
-        "steps": 2,
+        "steps": (2,),
         "time_step": 0.25,
         "cfl": 0.5,
         "tied": False,
