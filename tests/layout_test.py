@@ -25,7 +25,8 @@ LIBRARY = {
     "scoring": ("data", "metrics", "surface_distances"),
     "losses": ("numerics", "layers"),
     "models": ("numerics", "layers"),
-    "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models"),
+    "prediction": (),
+    "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models", "prediction"),
     "saved_model": ("numerics", "layers", "models", "training"),
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
     "studies": ("artifacts", "compilation", "numerics", "data", "layers", "models", "solver"),
@@ -43,6 +44,7 @@ THIRD_PARTY = {
     "metrics": {"numpy", "scipy"},
     "surface_distances": {"numpy", "scipy"},
     "losses": {"keras", "numpy"},
+    "prediction": {"keras", "numpy"},
     "models": {"keras", "numpy"},
 }
 TENSORFLOW = {"tensorflow", "tensorflow_datasets"}
