@@ -106,12 +106,18 @@ def test_the_picture_is_written_and_told(run):
         (5, 1, ["median"]),
         (4, 1, ["worst"]),
     ]
-    first = (run.path / "fronts.png").read_bytes()
-    assert first[1:4] == b"PNG"
-    assert draw(run, scans=["4"], slice="0", with_image=False)["rows"] == [
-        {"scan": 4, "slice": 0, "dice": 0.5, "rank": []}
-    ]
-    assert (run.path / "fronts.png").read_bytes() != first
+    assert (run.path / "fronts.png").read_bytes()[1:4] == b"PNG"
+    (row,) = draw(run, scans=["4"], slice="0")["rows"]
+    assert row == {"scan": 4, "slice": 0, "dice": 0.5, "rank": []}
+
+
+def test_the_image_is_left_out_where_that_is_wanted(run):
+    image = pytest.importorskip("matplotlib.image")
+    white = []
+    for with_image in (True, False):
+        draw(run, scans=["best"], with_image=with_image)
+        white.append((image.imread(run.path / "fronts.png")[..., :3] == 1).all(axis=2).mean())
+    assert white[1] - white[0] > 0.2
 
 
 @pytest.mark.parametrize("lost", ["model", "dice"])
