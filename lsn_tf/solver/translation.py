@@ -78,6 +78,17 @@ class Discretization:
             yield single
             phi = single.solve()
 
+    def step_by_step(self) -> Iterator[tuple[Stage, list[np.ndarray]]]:
+        """Yields each stage with phi before its first step and after each of its steps, mm."""
+        phi = self.phi
+        for stage in self.stages:
+            phi = ops.convert_to_numpy(_on_grid(ops.convert_to_tensor(phi), _grid(stage)))
+            step, phis = Discretization(phi, (dataclasses.replace(stage, steps=1),)), [phi]
+            for _ in range(stage.steps):
+                phis.append(step.solve(phis[-1]))
+            yield stage, phis
+            phi = phis[-1]
+
     @functools.cached_property
     def _marches(self) -> list[March]:
         return [march_of(stage.make_step(), self.phi.shape) for stage in self.stages]

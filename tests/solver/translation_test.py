@@ -76,6 +76,18 @@ def test_a_compiled_solver_is_the_network_too(rng):
     np.testing.assert_allclose(to_solver(model, inputs).solve(), ops.convert_to_numpy(model(inputs)), atol=1e-4)
 
 
+def test_step_by_step_an_equation_comes_to_the_same_end(eager, rng):
+    model = network(rng, transport=True)
+    equation = to_solver(model, inputs_of(model, rng))
+    (coarse, before), (fine, after) = equation.step_by_step()
+    assert (coarse, fine) == equation.stages and len(before) == len(after) == 4
+    np.testing.assert_array_equal(before[0], equation.phi)
+    np.testing.assert_allclose(after[-1], equation.solve(), atol=1e-4)
+    np.testing.assert_allclose(after[0], list(equation.singly())[1].phi, atol=1e-4)
+    for phis in (before, after):
+        assert all(np.abs(late - early).max() > 1e-3 for early, late in itertools.pairwise(phis))
+
+
 def test_there_are_as_many_stages_as_sets_of_coefficients(rng):
     tied, untied = network(rng), network(rng, tied=False)
     stages = to_solver(tied, inputs_of(tied, rng)).stages
