@@ -16,7 +16,7 @@ ARGUMENTS = {  # none at its default value
     "Eikonal": {"rounds": 3},
     "EssentiallyNonOscillatory": {"order": 2, "boundary": "periodic"},
     "EulerBlock": {"time_step": 0.25},
-    "FiniteDifferenceConv": {"filters": 3},
+    "FiniteDifferenceConv": {"filters": 3, "activation": keras.activations.relu},
     "GeodesicActiveContour": {"balloon": 2.0, "attraction": 3.0, "smoothing": 0.5},
     "HounsfieldWindow": {"window": (-50.0, 250.0)},
     "InitialContour": {"centre": (0.5, 0.25), "radius": 0.1},
