@@ -83,7 +83,6 @@ def train_step(preset: str, slices: Slices, precision: str = "float32", jit: boo
         epochs=1,
         batch_size=BATCH_SIZE,
         learning_rate=1e-3,
-        patience=1,
         seed=0,
         augment=False,
         jit=jit,

@@ -50,7 +50,7 @@ TRAINING_OPTIONS = tuple(field.name for field in dataclasses.fields(train.Config
 PACKAGES = ("lsn_tf", "keras", "tensorflow", "jax", "numpy", "scipy")
 RESULT_COLUMNS = (
     *("parameters", "dice_per_scan_mean", "dice_per_scan_median", "dice_per_scan_min", *MEANS),
-    *("epochs", "best_epoch", "seconds_train"),
+    *("epochs", "seconds_train"),
 )
 
 

@@ -62,8 +62,8 @@ class Config:
         target: "liver" (tumours included) or "tumor".
         image_size: side of the grid of training, pixels; a multiple of 16.
         window_hu: (low, high) in HU; None for the published window, narrowed to the data's range.
-        epochs: at most so many; None for what suits the data.
-        batch_size, learning_rate, patience, seed, augment, jit, mixed_precision, multi_gpu: see `FitOptions`.
+        epochs: how many; None for what suits the data.
+        batch_size, learning_rate, seed, augment, jit, mixed_precision, multi_gpu: see `FitOptions`.
         dice_weight, cross_entropy_weight, length_weight, eikonal_weight, coarse_weight: see `LossWeights`.
     """
 
@@ -78,7 +78,6 @@ class Config:
     epochs: int | None = None
     batch_size: int = 16
     learning_rate: float = 2e-3
-    patience: int = 50
     seed: int = 0
     augment: bool = True
     jit: bool = True
@@ -99,10 +98,10 @@ class Config:
             raise ValueError(f"mixed_precision must be one of {PRECISIONS}. Received {self.mixed_precision!r}.")
         if self.image_size < 16 or self.image_size % 16:
             raise ValueError(f"image_size must be a positive multiple of 16. Received {self.image_size}.")
-        if min(self.batch_size, self.patience, 1 if self.epochs is None else self.epochs) < 1:
+        if min(self.batch_size, 1 if self.epochs is None else self.epochs) < 1:
             raise ValueError(
-                "batch_size, patience and epochs must be at least 1. "
-                f"Received batch_size={self.batch_size}, patience={self.patience}, epochs={self.epochs}."
+                "batch_size and epochs must be at least 1. "
+                f"Received batch_size={self.batch_size}, epochs={self.epochs}."
             )
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be positive. Received {self.learning_rate}.")
@@ -279,10 +278,9 @@ def define_flags() -> None:
     flags.DEFINE_enum("target", "liver", sorted(TARGETS), "What is inside; liver includes its tumours.")
     flags.DEFINE_integer("image_size", 128, "Side of the grid of training, pixels; a multiple of 16.")
     flags.DEFINE_string("window_hu", "auto", "LOW,HIGH in HU; auto: -100,400 narrowed to the data's range.")
-    flags.DEFINE_integer("epochs", None, f"At most so many ({EPOCHS_SYNTHETIC} for the phantom, else {EPOCHS_LITS}).")
+    flags.DEFINE_integer("epochs", None, f"How many ({EPOCHS_SYNTHETIC} for the phantom, else {EPOCHS_LITS}).")
     flags.DEFINE_integer("batch_size", 16, "Slices a step, over all devices together.")
     flags.DEFINE_float("learning_rate", 2e-3, "Of Adam at the start; falls to zero along a cosine.")
-    flags.DEFINE_integer("patience", 50, "Epochs without a better validation Dice before stopping.")
     flags.DEFINE_integer("seed", 0, "Of weights, order and augmentation; a run repeats bit for bit on a CPU.")
     flags.DEFINE_bool("augment", True, "Random affine maps and changes of intensity.")
     flags.DEFINE_bool("jit", True, "Let XLA fuse the level set evolution.")

@@ -89,22 +89,20 @@ class EpochSeeds(keras.callbacks.Callback):
 
 
 class TrainingState(keras.callbacks.Callback):
-    """Keeps the run's state on disk after every epoch: weights, optimiser, history and the best weights so far.
+    """Keeps the run's state on disk after every epoch: weights, optimiser and history.
 
     A process killed at any moment leaves the state of a whole epoch: files are written aside and renamed, state.json
-    last. Ends the training when the validation Dice has not risen for `patience` epochs.
+    last.
 
     Args:
         run: where the state lies.
-        patience: epochs.
         identity: what must be equal for the state to be resumed, e.g. the seed of this attempt.
     """
 
-    def __init__(self, run: RunDir, patience: int, identity: dict[str, Any]):
+    def __init__(self, run: RunDir, identity: dict[str, Any]):
         super().__init__()
-        self.run, self.patience, self.identity = run, patience, identity
+        self.run, self.identity = run, identity
         self.rows: list[dict[str, Any]] = []
-        self.best = {"epoch": 0, "val_dice": -1.0}
         self.seconds_before, self.started = 0.0, time.monotonic()
 
     @property
@@ -124,28 +122,20 @@ class TrainingState(keras.callbacks.Callback):
         """Loads the state into a compiled model. Returns the epoch to go on with, 0 if there is no state."""
         if not self.index.is_file() or (state := read_json(self.index))["identity"] != self.identity:
             return 0
-        self.rows, self.best, self.seconds_before = state["rows"], state["best"], state["seconds"]
+        self.rows, self.seconds_before = state["rows"], state["seconds"]
         model.optimizer.build(model.trainable_variables)
         model.load_weights(self.weights(state["latest"]))
         return len(self.rows)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the validation Dice has not risen for `patience` epochs."""
-        return len(self.rows) - self.best["epoch"] >= self.patience
 
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append({"epoch": epoch + 1, **{name: float(logs[name]) for name in LOGGED}})
         previous = {path.name for path in self.run.state.glob("*.weights.h5")}
         latest = self._save(f"epoch_{epoch + 1}")
-        if logs["val_dice"] > self.best["val_dice"]:
-            self.best = {"epoch": epoch + 1, "val_dice": float(logs["val_dice"]), "weights": latest}
-        state = {"latest": latest, "best": self.best, "rows": self.rows, "seconds": self.seconds}
+        state = {"latest": latest, "rows": self.rows, "seconds": self.seconds}
         write_json(self.index, {"identity": self.identity, **state})
-        for name in previous - {f"{latest}.weights.h5", f"{self.best['weights']}.weights.h5"}:
+        for name in previous - {f"{latest}.weights.h5"}:
             (self.run.state / name).unlink()
         write_csv(self.run.history, self.rows)
-        self.model.stop_training = self.finished
 
     def _save(self, name: str) -> str:
         self.run.state.mkdir(parents=True, exist_ok=True)

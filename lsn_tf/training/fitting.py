@@ -1,4 +1,8 @@
-"""The fit: an optimiser, a schedule, one retry after a collapse; ends with the best weights by validation scans."""
+"""The fit: an optimiser, a schedule, one retry after a collapse.
+
+The weights are those of the last epoch, when the learning rate has fallen to zero. Validation scans watch the training
+and choose nothing: a choice among the epochs by some ten of them costs more than it gains.
+"""
 
 import contextlib
 import dataclasses
@@ -25,10 +29,9 @@ class FitOptions:
     Attributes:
         model: a preset of `lsn_tf.models`.
         window_hu: (low, high), HU.
-        epochs: at most so many.
+        epochs: how many.
         batch_size: slices a step, over all devices together.
         learning_rate: of Adam, decayed to zero by a cosine.
-        patience: epochs without a better validation Dice before stopping.
         seed: of weights, order and augmentation.
         augment: whether to augment.
         jit: whether XLA fuses the steps of the level set evolution.
@@ -43,7 +46,6 @@ class FitOptions:
     epochs: int
     batch_size: int
     learning_rate: float
-    patience: int
     seed: int
     augment: bool
     jit: bool
@@ -54,7 +56,7 @@ class FitOptions:
 
 
 def fit(training: Slices, validation: Slices, options: FitOptions, run: RunDir) -> tuple[keras.Model, dict]:
-    """Fits a model and returns it, in float32 with its best weights, and how the training went.
+    """Fits a model and returns it, in float32, and how the training went.
 
     A run that collapses is tried once more with another seed. The state in `run` is resumed where it fits.
 
@@ -100,7 +102,7 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
         tf.config.experimental.enable_op_determinism()
     steps = steps_per_epoch(training, options.batch_size)
     model = compiled_model(options, steps)
-    state = TrainingState(run, options.patience, {"seed": options.seed})
+    state = TrainingState(run, {"seed": options.seed})
     first_epoch = state.restore(model)
     if first_epoch:
         logger.info("Resuming after epoch %d of %d.", first_epoch, options.epochs)
@@ -112,7 +114,7 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
         *([keras.callbacks.TensorBoard(run.tensorboard)] if _on_tensorflow() else []),
     ]
     batches = training_batches(training, options.batch_size, options.seed, first_epoch, options.augment)
-    if first_epoch < options.epochs and not state.finished:
+    if first_epoch < options.epochs:
         model.fit(
             ((inputs, masks_for(model, mask)) for inputs, mask in batches),
             initial_epoch=first_epoch,
@@ -122,10 +124,9 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
             shuffle=False,  # training_batches has shuffled
             verbose=_verbosity(options.progress),
         )
-    return _best_model(options, state), {
+    return _in_float32(model, options), {
         "epochs": len(state.rows),
-        "best_epoch": state.best["epoch"],
-        "validation_dice": state.best["val_dice"],
+        "validation_dice": state.rows[-1]["val_dice"],
         "seconds_fit": round(state.seconds, 1),
         "seconds_before_resuming": round(state.seconds_before, 1),
     }
@@ -167,15 +168,11 @@ def _policy(precision: str) -> str:
     return precision if precision == "float32" else f"mixed_{precision}"
 
 
-def _best_model(options: FitOptions, state: TrainingState) -> keras.Model:
-    """Returns a float32 model with the best weights, free of whatever compilation the training used."""
-    if state.best["epoch"] == 0:
-        raise CollapsedError("no epoch has ended with a model worth keeping.")
-    model = _supervised(options)
-    model.load_weights(state.weights(state.best["weights"]))
-    best = build_model(options.model, options.window_hu)
-    best.set_weights(model.get_weights())
-    return best
+def _in_float32(trained: keras.Model, options: FitOptions) -> keras.Model:
+    """Returns the model with its trained weights, free of the precision and the compilation of the training."""
+    model = build_model(options.model, options.window_hu)
+    model.set_weights(trained.get_weights())
+    return model
 
 
 def _supervised(options: FitOptions) -> keras.Model:

@@ -76,10 +76,10 @@ def _end_epochs(state: callbacks.TrainingState, model: keras.Model, scores: list
 
 def test_a_state_is_restored_with_weights_optimiser_and_history(tmp_path):
     run, model = RunDir(tmp_path), _model()
-    _end_epochs(callbacks.TrainingState(run, 5, {"seed": 0}), model, [0.5, 0.4])
-    restored, other = callbacks.TrainingState(run, 5, {"seed": 0}), _model(seed=1)
+    _end_epochs(callbacks.TrainingState(run, {"seed": 0}), model, [0.5, 0.4])
+    restored, other = callbacks.TrainingState(run, {"seed": 0}), _model(seed=1)
     assert restored.restore(other) == 2
-    assert restored.best["epoch"] == 1
+    assert [row["val_dice"] for row in restored.rows] == [0.5, 0.4]
     assert 0 < restored.seconds_before <= restored.seconds, "the time before the kill counts"
     for a, b in zip(model.weights + model.optimizer.variables, other.weights + other.optimizer.variables, strict=True):
         if "seed" not in b.path:
@@ -87,34 +87,26 @@ def test_a_state_is_restored_with_weights_optimiser_and_history(tmp_path):
 
 
 def test_a_state_of_another_attempt_is_not_resumed(tmp_path):
-    _end_epochs(callbacks.TrainingState(RunDir(tmp_path), 5, {"seed": 0}), _model(), [0.5])
-    assert callbacks.TrainingState(RunDir(tmp_path), 5, {"seed": 1}).restore(_model()) == 0
+    _end_epochs(callbacks.TrainingState(RunDir(tmp_path), {"seed": 0}), _model(), [0.5])
+    assert callbacks.TrainingState(RunDir(tmp_path), {"seed": 1}).restore(_model()) == 0
 
 
-def test_training_stops_when_the_score_has_not_risen_for_patience_epochs(tmp_path):
-    state, model = callbacks.TrainingState(RunDir(tmp_path), 2, {}), _model()
-    _end_epochs(state, model, [0.5, 0.6, 0.6])
-    assert not model.stop_training
-    state.on_epoch_end(3, logs(0.59))
-    assert model.stop_training
-
-
-def test_only_the_latest_and_the_best_weights_are_kept(tmp_path):
+def test_only_the_latest_weights_are_kept(tmp_path):
     run = RunDir(tmp_path)
-    _end_epochs(callbacks.TrainingState(run, 9, {}), _model(), [0.5, 0.7, 0.6, 0.65])
-    assert {path.name for path in run.state.glob("*.h5")} == {"epoch_2.weights.h5", "epoch_4.weights.h5"}
+    _end_epochs(callbacks.TrainingState(run, {}), _model(), [0.5, 0.7, 0.6, 0.65])
+    assert {path.name for path in run.state.glob("*.h5")} == {"epoch_4.weights.h5"}
     assert read_json(run.state / "state.json")["latest"] == "epoch_4"
 
 
 def test_a_kill_while_the_state_is_written_leaves_the_epoch_before(tmp_path, monkeypatch):
     run, model = RunDir(tmp_path), _model()
-    state = callbacks.TrainingState(run, 5, {})
+    state = callbacks.TrainingState(run, {})
     _end_epochs(state, model, [0.5])
     monkeypatch.setattr(callbacks, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         state.on_epoch_end(1, logs(0.6))
     monkeypatch.undo()
-    assert callbacks.TrainingState(run, 5, {}).restore(_model()) == 1
+    assert callbacks.TrainingState(run, {}).restore(_model()) == 1
 
 
 class _Inner(keras.layers.Layer):

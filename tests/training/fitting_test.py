@@ -21,7 +21,6 @@ OPTIONS = fitting.FitOptions(
     epochs=2,
     batch_size=4,
     learning_rate=2e-3,
-    patience=5,
     seed=1,
     augment=True,
     jit=False,
