@@ -6,6 +6,10 @@ Reads config.json and model.keras of the run; writes results.json and dice.csv t
 own grid, whatever the grid of training, and scored over all its voxels. Other scans than the held-out ones are scored
 with --dataset, --data_dir, --arrays and --fold into another --results_dir: --fold=extra takes the volumes that no
 published fold covers, --fold=all everything in a data set that the run was not trained on.
+
+A network that improves given contours (`lsn_refiner`) starts from the masks of another run with --start_from=RUN_DIR,
+otherwise from simulated contours: the reference with errors such as a user makes. dice.csv then has the scores of the
+start too.
 """
 
 import dataclasses
@@ -21,15 +25,19 @@ from absl import flags
 from lsn_tf import common_flags, scoring
 from lsn_tf.artifacts import RunDir, machine, read_json, write_csv, write_json
 from lsn_tf.certificate import check_certificate
+from lsn_tf.data.contours import contours_of, simulated_contours
 from lsn_tf.data.folds import NUM_FOLDS, NUM_VOLUMES
+from lsn_tf.data.pipeline import target_mask
 from lsn_tf.data.sources import EXTRA, Fold, Source, is_contiguous, open_source
 from lsn_tf.data.volumes import Scan
-from lsn_tf.models import AnySize
+from lsn_tf.models import AnySize, starts_from_given
 from lsn_tf.numerics.level_sets import inside
 from lsn_tf.prediction import predict
 
 logger = logging.getLogger(__name__)
 ALL = "all"
+SIMULATED = "simulated contours"
+OF_START = ("dice", "hd95_mm", "assd_mm", "surface_dice")  # the scores of the start that dice.csv has too
 SYNTHETIC_NOTICE = "==> SYNTHETIC DATA: the phantom, not CT of patients. These numbers say nothing of patients. <=="
 
 
@@ -43,6 +51,7 @@ class Config:
         data_dir, arrays: see `open_source`; None for those of the training.
         fold: the fold whose scans are scored, 0 to 4, "extra" or "all"; None for the one that training held out.
         results_dir: where results.json and dice.csv are written; None for run_dir.
+        start_from: a run whose masks a network that starts from given contours starts from; None for simulated ones.
         batch_size: slices at a time.
         surface_tolerance_mm: of the surface Dice.
     """
@@ -53,6 +62,7 @@ class Config:
     arrays: str | None = None
     fold: Fold | None = None
     results_dir: str | None = None
+    start_from: str | None = None
     batch_size: int = 16
     surface_tolerance_mm: float = scoring.SURFACE_TOLERANCE_MM
 
@@ -62,22 +72,25 @@ def evaluate(config: Config) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if there is no finished run in run_dir.
-        ValueError: if the fold was seen in training.
+        ValueError: if the fold was seen in training, by this run or by the one that it starts from.
     """
     run = RunDir(config.run_dir)
     trained = run.read_config()
     source = open_run_source(trained, config.dataset, config.data_dir, config.arrays)
     fold = trained["fold"] if config.fold is None else config.fold
     folds = source.folds if fold == ALL else (fold,)
-    _check_held_out(config, trained, source, folds)
+    _check_unseen(trained, source, folds)
+    _check_place(config, trained, source, folds)
     model, contiguous = load_segmenter(run), is_contiguous(source.name)
-    options = (trained["target"], config.batch_size, contiguous, config.surface_tolerance_mm)
+    start = _start(config, model, source, folds)
+    options = (trained["target"], config.batch_size, contiguous, config.surface_tolerance_mm, start)
     rows = [score_scan(model, scan, part, *options) for part in folds for scan in source.scans(part)]
     measured = {
         "distances": scoring.IN_SPACE if contiguous else scoring.IN_PLANE,
         "surface_tolerance_mm": config.surface_tolerance_mm,
     }
-    results = {**scoring.summary(rows), **measured, **_provenance(run, model, source, trained, fold)}
+    started = _summary_of_start(rows, config.start_from) if starts_from_given(model.model) else {}
+    results = {**scoring.summary(rows), **measured, **started, **_provenance(run, model, source, trained, fold)}
     written = RunDir(config.results_dir or run.path)
     write_csv(written.dice, [{k: v for k, v in row.items() if k != "slice_dice"} for row in rows])
     write_json(written.results, results)
@@ -95,21 +108,53 @@ def open_run_source(
     return open_source(trained["dataset"], trained["data_dir"], trained.get("arrays"))
 
 
-def _check_held_out(config: Config, trained: Mapping[str, Any], source: Source, folds: Sequence[Fold]) -> None:
-    """Raises ValueError for scans of the training folds, and where results of others would replace the run's own."""
+def _check_unseen(trained: Mapping[str, Any], source: Source, folds: Sequence[Fold]) -> None:
+    """Raises ValueError for scans of the training folds."""
     same_scans = source.name.partition("/")[0] == trained["dataset"].partition("/")[0]
     if same_scans and not set(folds) <= {trained["fold"], EXTRA}:
         raise ValueError(
             f"fold must be {trained['fold']}, the one that this run has held out, or {EXTRA}; it was trained on the "
-            f"others. Received fold={config.fold}. Scans of another origin must have numbers from {NUM_VOLUMES}."
+            f"others. Received fold={folds[0] if len(folds) == 1 else ALL}. Scans of another origin must have numbers "
+            f"from {NUM_VOLUMES}."
         )
+
+
+def _check_place(config: Config, trained: Mapping[str, Any], source: Source, folds: Sequence[Fold]) -> None:
+    """Raises ValueError where results of other scans, or of another start, would replace the run's own."""
     elsewhere = config.data_dir or config.arrays not in (None, trained.get("arrays"))
-    if config.results_dir is None and (
-        elsewhere or source.name != trained["dataset"] or tuple(folds) != (trained["fold"],)
-    ):
+    own = not elsewhere and source.name == trained["dataset"] and tuple(folds) == (trained["fold"],)
+    if config.results_dir is None and (config.start_from or not own):
         raise ValueError(
-            "results_dir must be given for other scans than the run's own, whose results it would replace."
+            "results_dir must be given for other scans, or another start, than the run's own, whose results it "
+            "would replace."
         )
+
+
+def _start(config: Config, model: AnySize, source: Source, folds: Sequence[Fold]) -> AnySize | None:
+    """Returns the model whose masks are the initial contours; None where there are none, or simulated ones."""
+    if config.start_from is None:
+        return None
+    if not starts_from_given(model.model):
+        raise ValueError(
+            f"start_from is for networks that start from given contours, as --model=lsn_refiner. Received "
+            f"start_from={config.start_from} for a {model.model.name}."
+        )
+    run = RunDir(config.start_from)
+    trained = run.read_config()
+    _check_unseen(trained, source, folds)
+    start = load_segmenter(run)
+    if starts_from_given(start.model):
+        raise ValueError(
+            f"start_from must be a run that needs no start itself. Received {run.path}, a {trained['model']}."
+        )
+    return start
+
+
+def _summary_of_start(rows: Sequence[Mapping[str, Any]], start_from: str | None) -> dict[str, Any]:
+    """Returns what the contours were from which the front has started, and the means of their scores."""
+    rows_of = {name: rows if name == "dice" else scoring.in_mm(rows) for name in OF_START}
+    means = {f"start_{name}_mean": scoring.mean(rows_of[name], f"start_{name}") for name in OF_START}
+    return {"started_from": start_from or SIMULATED, **means}
 
 
 def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:
@@ -135,11 +180,26 @@ def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:
     return AnySize(model, trained["image_size"])
 
 
-def segment(model: keras.Model, scan: Scan, batch_size: int) -> np.ndarray:
-    """Returns phi of a scan, (slices, height, width), mm, on the scan's own grid."""
+def scan_inputs(
+    model: AnySize, scan: Scan, target: str, start: AnySize | None = None, batch_size: int = 16
+) -> dict[str, np.ndarray]:
+    """Returns what a model is given of a scan: image, spacing and, if it starts from given contours, phi_0.
+
+    Args:
+        model: a segmenter.
+        scan: with its label.
+        target: see `target_mask`.
+        start: whose masks the initial contours are; None for simulated ones, which depend on the scan alone.
+        batch_size: slices at a time, of the start.
+    """
     spacing = np.tile(np.asarray(scan.spacing_mm[1:], np.float32), (len(scan.image), 1))
     inputs = {"image": scan.image[..., None].astype(np.float32), "spacing": spacing}
-    return predict(model, inputs, batch_size)[..., 0]
+    if not starts_from_given(model.model):
+        return inputs
+    if start is None:
+        reference = target_mask(scan.label, target)[..., None]
+        return {**inputs, "phi_0": simulated_contours(reference, spacing, np.random.default_rng(scan.volume_id))}
+    return {**inputs, "phi_0": contours_of(inside(predict(start, inputs, batch_size)), spacing)}
 
 
 def score_scan(
@@ -150,10 +210,24 @@ def score_scan(
     batch_size: int,
     contiguous: bool = False,
     tolerance_mm: float = scoring.SURFACE_TOLERANCE_MM,
+    start: AnySize | None = None,
 ) -> dict[str, Any]:
-    """Segments a scan and returns its scores; arguments and result as of `scoring.scan_row`."""
-    predicted = inside(segment(model, scan, batch_size))
-    return scoring.scan_row(scan, predicted, fold, target, contiguous, tolerance_mm)
+    """Segments a scan and returns its scores, as of `scoring.scan_row`, with those of the start if that is given.
+
+    Args:
+        model: a segmenter.
+        scan, fold, target, contiguous, tolerance_mm: see `scoring.scan_row`.
+        batch_size: slices at a time.
+        start: see `scan_inputs`.
+    """
+    inputs = scan_inputs(model, scan, target, start, batch_size)
+
+    def scores(phi):
+        return scoring.scan_row(scan, inside(phi[..., 0]), fold, target, contiguous, tolerance_mm)
+
+    row = scores(predict(model, inputs, batch_size))
+    of_start = scores(inputs["phi_0"]) if "phi_0" in inputs else {}
+    return {**row, **{f"start_{name}": of_start[name] for name in OF_START if of_start}}
 
 
 def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[str, Any], fold: Fold) -> dict[str, Any]:
@@ -189,6 +263,10 @@ def print_results(results: Mapping[str, Any]) -> None:
         ("seconds of training", f"{results.get('seconds_train', float('nan')):.0f}"),
         ("artefacts", results["run_dir"]),
     ]
+    if "started_from" in results:
+        rows.insert(2, ("started from", results["started_from"]))
+        rows.insert(3, ("Dice of the start", f"{results['start_dice_mean']:.4f}"))
+        rows.insert(4, ("HD95 of the start", _mm(results["start_hd95_mm_mean"])))
     for name, value in rows:
         print(f"{name:<22} {value}")
     if results["synthetic"]:
@@ -204,7 +282,10 @@ def main() -> dict[str, Any]:
     values = flags.FLAGS
     run_dir = values.run_dir
     fold = int(values.fold) if values.fold and values.fold.isdigit() else values.fold
-    own = {name: values[name].value for name in ("dataset", "data_dir", "arrays", "results_dir", "batch_size")}
+    own = {
+        name: values[name].value
+        for name in ("dataset", "data_dir", "arrays", "results_dir", "start_from", "batch_size")
+    }
     config = Config(run_dir, fold=fold, surface_tolerance_mm=values.surface_tolerance_mm, **own)
     return {**evaluate(config), "run_dir": str(pathlib.Path(run_dir))}
 
@@ -221,6 +302,7 @@ def define_flags() -> None:
         "Fold whose scans are scored: a number, extra for the volumes in no fold, or all (default: the one held out).",
     )
     flags.DEFINE_string("results_dir", None, "Where results.json and dice.csv are written (default: --run_dir).")
+    flags.DEFINE_string("start_from", None, "Run whose masks a refiner starts from (default: simulated contours).")
     flags.DEFINE_integer("batch_size", 16, "Slices at a time.", lower_bound=1)
     flags.DEFINE_float(
         "surface_tolerance_mm", scoring.SURFACE_TOLERANCE_MM, "Of the surface Dice, mm.", lower_bound=0.0

@@ -11,11 +11,13 @@ TensorFlow; if the data set lies elsewhere there, --arrays, or --data_dir, says 
 The SavedModel's signature serving_default takes
     image    (batch, height, width, 1), raw HU, any height and width, float32
     spacing  (batch, 2), pixel size (dy, dx) in mm, float32
+    phi_0    (batch, height, width, 1), the initial contour in mm, float32, only for a network that starts from one
 and gives phi in mm (negative inside), probability, and mask (uint8), all (batch, height, width, 1). The HU window and
 the resampling to the grid of training are inside. For images of another type there is a signature each: serving_int16
 and so on.
 """
 
+import dataclasses
 import logging
 import shutil
 from collections.abc import Mapping
@@ -28,7 +30,7 @@ from absl import flags
 from lsn_tf import common_flags
 from lsn_tf.artifacts import RunDir, write_json
 from lsn_tf.certificate import certify
-from lsn_tf.evaluate import load_segmenter, open_run_source
+from lsn_tf.evaluate import load_segmenter, open_run_source, scan_inputs
 from lsn_tf.models import AnySize
 
 logger = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ def export(run_dir: str, data_dir: str | None = None, arrays: str | None = None)
 
     run, model, inputs = _run_model_and_slices(run_dir, data_dir, arrays)
     write_saved_model(model, run.saved_model)
-    difference = largest_difference(model, run.saved_model, **inputs)
+    difference = largest_difference(model, run.saved_model, inputs)
     if not difference <= TOLERANCE_MM:
         shutil.rmtree(run.saved_model)
         raise RuntimeError(
@@ -95,13 +97,13 @@ def _write_certificate(run: RunDir, model: AnySize, inputs: Mapping[str, np.ndar
 def _run_model_and_slices(
     run_dir: str, data_dir: str | None = None, arrays: str | None = None
 ) -> tuple[RunDir, AnySize, dict[str, np.ndarray]]:
-    """Returns a run, its model, and some slices of its held-out fold as they come, with their spacing."""
+    """Returns a run, its model, and some slices of its held-out fold as they come, with what else it is given."""
     run = RunDir(run_dir)
     model = load_segmenter(run, certified=False)  # it is about to be certified
     trained = run.read_config()
     scan = next(open_run_source(trained, data_dir=data_dir, arrays=arrays).scans(trained["fold"]))
-    image = scan.image[:PARITY_SLICES, ..., None]
-    return run, model, {"image": image, "spacing": np.tile(np.float32(scan.spacing_mm[1:]), (len(image), 1))}
+    scan = dataclasses.replace(scan, image=scan.image[:PARITY_SLICES], label=scan.label[:PARITY_SLICES])
+    return run, model, scan_inputs(model, scan, trained["target"])
 
 
 def print_results(results: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from lsn_tf.artifacts import RunDir
 from lsn_tf.data.pipeline import target_mask
 from lsn_tf.data.sources import Source
 from lsn_tf.data.volumes import Scan
-from lsn_tf.evaluate import load_segmenter, open_run_source
+from lsn_tf.evaluate import load_segmenter, open_run_source, scan_inputs
 from lsn_tf.models import AnySize, LevelSetNetwork
 from lsn_tf.solver import to_solver
 from lsn_tf.studies.fronts_figure import Row, draw_fronts, fronts_by_grid
@@ -147,12 +147,11 @@ def slice_number(reference: np.ndarray, wanted: str, volume_id: int | None = Non
 
 def slice_fronts(segmenter: AnySize, scan: Scan, n: int, target: str, label: str, dice: float) -> Row:
     """Returns the fronts of a network on slice n of a scan, step by step, and their end on the scan's own grid."""
-    spacing = np.float32(scan.spacing_mm[1:])
-    inputs = {"image": np.float32(scan.image[n])[None, ..., None], "spacing": spacing[None]}
+    inputs = {name: values[n : n + 1] for name, values in scan_inputs(segmenter, scan, target).items()}
     grids = fronts_by_grid(to_solver(segmenter.model, segmenter.grid_inputs(inputs)))
     end = segmenter.from_grid(grids[-1].phis[-1][None, ..., None], size=scan.image[n].shape)
     reference = target_mask(scan.label[n], target)
-    return Row(label, scan.image[n], reference, spacing, grids, ops.convert_to_numpy(end)[0, ..., 0], dice)
+    return Row(label, scan.image[n], reference, inputs["spacing"][0], grids, ops.convert_to_numpy(end)[0, ..., 0], dice)
 
 
 def _load_level_set_network(run: RunDir) -> AnySize:

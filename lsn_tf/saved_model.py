@@ -2,16 +2,18 @@
 
 import pathlib
 import shutil
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from lsn_tf.layers import Occupancy
-from lsn_tf.models import AnySize
+from lsn_tf.models import AnySize, starts_from_given
 from lsn_tf.numerics.level_sets import INSIDE
 from lsn_tf.training.tracing import trace_steps_once
 
+INPUTS = ("image", "spacing", "phi_0")  # the last where a model starts from a given contour
 IMAGE_DTYPES = ("float16", "float32", "float64", "uint8", "int8", "uint16", "int16", "int32", "int64")
 
 
@@ -20,13 +22,16 @@ def write_saved_model(model: AnySize, folder: pathlib.Path) -> None:
     probability = Occupancy()
     trace_steps_once(model.model, jit_compile=False)
 
-    @tf.function(input_signature=_signature("float32"))  # traced once for all types of images
-    def segment(image, spacing):
-        phi = model({"image": image, "spacing": spacing})
+    def signature(dtype):
+        return _signature(dtype, starts_from_given(model.model))
+
+    @tf.function(input_signature=signature("float32"))  # traced once for all types of images
+    def segment(image, *others):
+        phi = model(dict(zip(INPUTS, (image, *others), strict=False)))
         return {"phi": phi, "probability": probability(phi), "mask": tf.cast(phi * INSIDE > 0, tf.uint8)}
 
-    def serve(image, spacing):
-        return segment(tf.cast(image, tf.float32), spacing)
+    def serve(image, *others):
+        return segment(tf.cast(image, tf.float32), *others)
 
     temporary = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -34,23 +39,22 @@ def write_saved_model(model: AnySize, folder: pathlib.Path) -> None:
     archive.track(model)
     for dtype in IMAGE_DTYPES:
         name = "serving_default" if dtype == "float32" else f"serving_{dtype}"
-        archive.add_endpoint(name, serve, input_signature=_signature(dtype))
+        archive.add_endpoint(name, serve, input_signature=signature(dtype))
     archive.write_out(str(temporary), verbose=False)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
 
 
-def _signature(dtype: str) -> list[tf.TensorSpec]:
-    return [
+def _signature(dtype: str, from_given: bool) -> list[tf.TensorSpec]:
+    specs = [
         tf.TensorSpec((None, None, None, 1), dtype, name="image"),
         tf.TensorSpec((None, 2), tf.float32, name="spacing"),
     ]
+    return specs + [tf.TensorSpec((None, None, None, 1), tf.float32, name="phi_0")] * from_given
 
 
-def largest_difference(model: AnySize, folder: pathlib.Path, image: np.ndarray, spacing: np.ndarray) -> float:
+def largest_difference(model: AnySize, folder: pathlib.Path, inputs: Mapping[str, np.ndarray]) -> float:
     """Returns max |phi of the model - phi of the SavedModel|, mm, on these slices."""
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    image, spacing = tf.constant(image, tf.float32), tf.constant(spacing, tf.float32)
-    return float(
-        tf.reduce_max(tf.abs(model({"image": image, "spacing": spacing}) - served(image=image, spacing=spacing)["phi"]))
-    )
+    tensors = {name: tf.constant(values, tf.float32) for name, values in inputs.items()}
+    return float(tf.reduce_max(tf.abs(model(tensors) - served(**tensors)["phi"])))

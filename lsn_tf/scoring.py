@@ -79,7 +79,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Scans whose spacing is guessed are left out where millimetres count, `scans_in_mm` are left; None if none is.
     """
-    measured = [row for row in rows if not row["spacing_guessed"]]
+    measured = in_mm(rows)
     slice_scores = [score for row in rows for score in row["slice_dice"]]
     return {
         "dice_per_scan_mean": _rounded(np.mean, rows, "dice"),
@@ -98,6 +98,16 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "false_positive_slices": sum(row["false_positive_slices"] for row in rows),
         "missed_slices": sum(row["missed_slices"] for row in rows),
     }
+
+
+def in_mm(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Returns the rows of scans whose spacing is known, not guessed."""
+    return [row for row in rows if not row["spacing_guessed"]]
+
+
+def mean(rows: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """Returns the mean of a column, as in results.json; None of no rows."""
+    return _rounded(np.mean, rows, name)
 
 
 def _rounded(average, rows: Sequence[Mapping[str, Any]], name: str) -> float | None:

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 
@@ -65,6 +66,48 @@ def test_the_fold_that_was_held_out_is_scored_beside_the_model(run, prepared):
     results = evaluate.evaluate(evaluate.Config(str(run.path)))
     assert read_json(run.results) == json.loads(json.dumps(results))
     assert (results["fold"], results["scans"], results["slices"]) == (2, 2, 6)
+
+
+def _as_refiner(run: RunDir) -> None:
+    """Makes the network one whose front stays where it is given."""
+    still = {"curvature": "diffusion", "edges": "none", "smoothing": 0.0}
+    LevelSetNetwork((-100.0, 400.0), width=2, scales=1, steps=1, initial_contour="given", **still).save(run.model)
+
+
+def test_a_refiner_starts_from_the_masks_of_another_run_or_from_simulated_contours(run, prepared, tmp_path):
+    start = RunDir(tmp_path / "start")
+    write_json(start.config, run.read_config())
+    shutil.copy(run.model, start.model)
+    of_start, _ = scored(start, tmp_path / "of_start")
+    _as_refiner(run)
+    results, rows = scored(run, tmp_path / "refined", start_from=str(start.path))
+    assert results["started_from"] == str(start.path)
+    for name in ("dice", "hd95_mm", "assd_mm", "surface_dice"):
+        of_run = {"dice": "dice_per_scan"}.get(name, name)
+        assert results[f"start_{name}_mean"] == of_start[f"{of_run}_mean"] == results[f"{of_run}_mean"]
+        assert all(row[name] == row[f"start_{name}"] for row in rows)
+    simulated = evaluate.evaluate(evaluate.Config(str(run.path)))
+    assert simulated["started_from"] == evaluate.SIMULATED
+    assert 0 < simulated["start_dice_mean"] < 1
+    assert simulated == evaluate.evaluate(evaluate.Config(str(run.path)))
+
+
+def test_a_start_that_has_seen_the_scans_or_is_not_one_is_refused(run, prepared, tmp_path):
+    def refused(message, **options):
+        with pytest.raises(ValueError, match=message):
+            evaluate.evaluate(evaluate.Config(str(run.path), start_from=str(start.path), **options))
+
+    start = RunDir(tmp_path / "start")
+    write_json(start.config, {**run.read_config(), "fold": 3})
+    shutil.copy(run.model, start.model)
+    elsewhere = {"results_dir": str(tmp_path / "elsewhere")}
+    refused("start_from is for networks that start from given contours", **elsewhere)
+    _as_refiner(run)
+    refused("trained on the others", **elsewhere)
+    refused("results_dir must be given")
+    write_json(start.config, run.read_config())
+    shutil.copy(run.model, start.model)
+    refused("needs no start itself", **elsewhere)
 
 
 def test_slices_are_measured_in_the_plane_and_volumes_in_space(run, prepared, tmp_path):

@@ -11,6 +11,7 @@ from lsn_tf import evaluate, fronts
 from lsn_tf.artifacts import RunDir, write_csv, write_json
 from lsn_tf.data.volumes import Scan
 from lsn_tf.models import LevelSetNetwork, UNet
+from lsn_tf.prediction import predict
 
 DICE = {3: 0.9, 4: 0.5, 5: 0.7}
 WINDOW = (-100.0, 400.0)
@@ -88,7 +89,7 @@ def test_the_slice_is_that_of_the_largest_reference_the_first_of_equal_ones(rng)
 
 def test_the_end_of_the_fronts_is_the_phi_that_is_scored(run):
     segmenter, scan = evaluate.load_segmenter(run), next(FakeSource().scans(1))
-    scored = evaluate.segment(segmenter, scan, 16)
+    scored = predict(segmenter, evaluate.scan_inputs(segmenter, scan, "liver"), 16)[..., 0]
     for n in (0, 2):
         row = fronts.slice_fronts(segmenter, scan, n, "liver", "", 0.9)
         np.testing.assert_allclose(row.phi, scored[n], atol=1e-4)

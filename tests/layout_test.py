@@ -18,7 +18,7 @@ LIBRARY = {
     "common_flags": (),
     "compilation": (),
     "numerics": (),
-    "data": ("artifacts", "compilation"),
+    "data": ("artifacts", "compilation", "numerics"),
     "layers": ("numerics",),
     "metrics": (),
     "surface_distances": ("metrics",),

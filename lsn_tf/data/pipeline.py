@@ -12,10 +12,11 @@ import numpy as np
 
 from lsn_tf.compilation import compiled
 from lsn_tf.data.augmentation import augment, draw
+from lsn_tf.data.contours import simulated_contours
 from lsn_tf.data.volumes import Scan, resize_image
 
 TARGETS = {"liver": 1, "tumor": 2}  # the lowest label that belongs to the target
-Batch = tuple[dict[str, Any], Any]  # ({"image", "spacing"}, mask), arrays or tensors
+Batch = tuple[dict[str, Any], Any]  # ({"image", "spacing"[, "phi_0"]}, mask), arrays or tensors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,22 +82,34 @@ def steps_per_epoch(slices: Slices, batch_size: int) -> int:
 
 
 def training_batches(
-    slices: Slices, batch_size: int, seed: int, first_epoch: int = 0, augmented: bool = True
+    slices: Slices, batch_size: int, seed: int, first_epoch: int = 0, augmented: bool = True, contours: bool = False
 ) -> Iterator[Batch]:
     """Returns endless epochs of shuffled batches ({image, spacing}, mask), `steps_per_epoch` each.
 
-    Order and augmentation of an epoch depend on (seed, epoch) alone, so a run resumed at `first_epoch` sees
-    the batches that it would have seen.
+    Order, augmentation and initial contours of an epoch depend on (seed, epoch) alone, so a run resumed at
+    `first_epoch` sees the batches that it would have seen.
+
+    Args:
+        slices: all of them.
+        batch_size: slices a batch.
+        seed: of all that is random.
+        first_epoch: the first that is wanted.
+        augmented: whether image and mask are changed, see `augment`.
+        contours: whether there are initial contours too, "phi_0", see `simulated_contours`.
 
     Raises:
         ValueError: if there are fewer slices than a batch.
     """
     steps = steps_per_epoch(slices, batch_size)
-    epochs = (_epoch(slices, batch_size, steps, seed, epoch, augmented) for epoch in itertools.count(first_epoch))
+    epochs = (
+        _epoch(slices, batch_size, steps, seed, epoch, augmented, contours) for epoch in itertools.count(first_epoch)
+    )
     return itertools.chain.from_iterable(epochs)
 
 
-def _epoch(slices: Slices, batch_size: int, steps: int, seed: int, epoch: int, augmented: bool) -> Iterator[Batch]:
+def _epoch(
+    slices: Slices, batch_size: int, steps: int, seed: int, epoch: int, augmented: bool, contours: bool
+) -> Iterator[Batch]:
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(len(slices))
     for chosen in order[: steps * batch_size].reshape(steps, batch_size):
@@ -104,7 +117,10 @@ def _epoch(slices: Slices, batch_size: int, steps: int, seed: int, epoch: int, a
         if augmented:
             with _beside_the_step():
                 image, mask = _compiled_augment()(image, mask, draw(rng, batch_size))
-        yield {"image": image, "spacing": slices.spacing[chosen]}, mask
+        inputs = {"image": image, "spacing": slices.spacing[chosen]}
+        if contours:
+            inputs["phi_0"] = simulated_contours(np.asarray(mask), inputs["spacing"], rng)
+        yield inputs, mask
 
 
 @functools.cache

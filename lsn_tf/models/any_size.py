@@ -17,7 +17,8 @@ class AnySize(keras.Model):
         image_size: pixels of the longer side that it was trained with.
 
     Call arguments:
-        inputs: {"image": (batch, height, width, 1) in HU, "spacing": (batch, 2) = (dy, dx) in mm}; any size.
+        inputs: {"image": (batch, height, width, 1) in HU, "spacing": (batch, 2) = (dy, dx) in mm}; any size. A model
+            that starts from a given contour has "phi_0" too, shaped like image, mm.
 
     Returns:
         phi, (batch, height, width, 1), mm, negative inside.
@@ -39,12 +40,13 @@ class AnySize(keras.Model):
         return self.from_grid(self.model(self.grid_inputs(inputs)), size=ops.shape(inputs["image"])[1:3])
 
     def grid_inputs(self, inputs):
-        """Returns what the model itself is given: image and spacing on its own grid."""
+        """Returns what the model itself is given: image, spacing and, if there is one, phi_0 on its own grid."""
         image, spacing = inputs["image"], inputs["spacing"]
         size = ops.shape(image)[1:3]
         grid = self._grid(*size)
         scale = ops.stack([ops.cast(n, "float32") / ops.cast(m, "float32") for n, m in zip(size, grid, strict=True)])
-        return {"image": self.to_grid(image, size=grid), "spacing": spacing * scale}
+        on_grid = {name: self.to_grid(inputs[name], size=grid) for name in ("image", "phi_0") if name in inputs}
+        return {**on_grid, "spacing": spacing * scale}
 
     def _grid(self, height, width):
         """Returns the grid's height and width: multiples of the model's divisor in the image's proportions."""

@@ -14,6 +14,11 @@ def model_inputs() -> dict[str, keras.KerasTensor]:
     }
 
 
+def starts_from_given(model: keras.Model) -> bool:
+    """Whether a functional model has a third input, the level set function "phi_0" that it starts from."""
+    return "phi_0" in {tensor.name for tensor in model.inputs}
+
+
 class ImageToPhi(keras.Model):
     """A functional model from an image and its spacing to phi, rebuilt from the arguments of its constructor.
 

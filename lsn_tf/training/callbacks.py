@@ -10,8 +10,10 @@ import keras
 import numpy as np
 
 from lsn_tf.artifacts import RunDir, read_json, write_csv, write_json
+from lsn_tf.data.contours import simulated_contours
 from lsn_tf.data.pipeline import Slices
 from lsn_tf.metrics import dice
+from lsn_tf.models import starts_from_given
 from lsn_tf.numerics.level_sets import inside
 from lsn_tf.prediction import predict
 from lsn_tf.training.deep_supervision import finest
@@ -38,6 +40,9 @@ class ScanValidation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         inputs = {"image": self.slices.image.astype(np.float32), "spacing": self.slices.spacing}
+        if starts_from_given(self.model):
+            rng = np.random.default_rng(0)  # the same contours after every epoch
+            inputs["phi_0"] = simulated_contours(self.slices.mask, self.slices.spacing, rng)
         predicted = inside(finest(predict(self.model, inputs, self.batch_size)))
         scans = [self.slices.volume_id == number for number in np.unique(self.slices.volume_id)]
         scores = [dice(self.slices.mask[scan] > 0.5, predicted[scan]) for scan in scans]

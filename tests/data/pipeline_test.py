@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lsn_tf.data import pipeline
+from lsn_tf.data.contours import simulated_contours
 from lsn_tf.data.volumes import Scan
 
 
@@ -95,6 +96,19 @@ def test_epochs_differ_and_seeds_differ(slices):
 def test_a_resumed_run_sees_the_batches_that_it_would_have_seen(slices):
     straight = _epochs(slices, 0, 9)
     np.testing.assert_array_equal(np.stack(straight[6:]), np.stack(_epochs(slices, 2, 3)))
+
+
+def test_initial_contours_follow_the_augmented_mask_and_are_repeatable(slices):
+    def batch(first_epoch):
+        return next(pipeline.training_batches(slices, 12, 5, first_epoch, contours=True))
+
+    (inputs, mask), (again, _), (other, _) = batch(1), batch(1), batch(2)
+    expected = simulated_contours(np.asarray(mask), inputs["spacing"], np.random.default_rng(0))
+    assert inputs["phi_0"].shape == expected.shape and inputs["phi_0"].dtype == np.float32
+    np.testing.assert_array_equal(inputs["phi_0"], again["phi_0"])
+    assert not np.array_equal(inputs["phi_0"], other["phi_0"])
+    plain, _ = next(pipeline.training_batches(slices, 12, 5, 1))
+    np.testing.assert_array_equal(plain["image"], inputs["image"])
 
 
 def test_a_batch_larger_than_the_data_is_refused(slices):

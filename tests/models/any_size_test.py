@@ -49,6 +49,16 @@ def test_the_spacing_follows_so_that_phi_remains_in_mm(solver, factor):
     np.testing.assert_allclose(averaged, phi, atol=0.45)  # half a pixel
 
 
+def test_a_given_contour_is_brought_to_the_grid_and_back(rng):
+    """A front that stays where it is: phi is what was given, but for what the coarser grid cannot hold."""
+    still = LevelSetNetwork(WINDOW, width=0, scales=1, steps=1, initial_contour="given", smoothing=0.0)
+    given = inputs(rng, 32, 48)
+    y, x = np.meshgrid(np.arange(32), np.arange(48), indexing="ij")
+    phi_0 = (0.3 * y - 0.2 * x).astype(np.float32)[None, ..., None]
+    phi = keras.ops.convert_to_numpy(AnySize(still, 24)({**given, "phi_0": phi_0}))
+    np.testing.assert_allclose(phi[:, 1:-1, 1:-1], phi_0[:, 1:-1, 1:-1], atol=1e-4)
+
+
 def test_transposing_the_image_transposes_the_grid(solver, rng):
     model, image = AnySize(solver, 16), inputs(rng, 33, 50)
     turned = {"image": image["image"].transpose(0, 2, 1, 3), "spacing": SPACING[:, ::-1]}

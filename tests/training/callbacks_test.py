@@ -49,7 +49,7 @@ def test_a_scan_is_scored_over_all_its_voxels():
     image[2] = -1
     slices = Slices(image, mask, np.ones((3, 2), np.float32), np.array([7, 7, 9]))
     validation = callbacks.ScanValidation(slices, 2)
-    validation.set_model(types.SimpleNamespace(predict_on_batch=lambda inputs: -inputs["image"]))
+    validation.set_model(types.SimpleNamespace(inputs=[], predict_on_batch=lambda inputs: -inputs["image"]))
     validation.on_epoch_end(0, scores := {})
     assert scores["val_dice"] == pytest.approx((2 * 6 / (6 + 8) + 0) / 2)
     assert scores["val_dice_min"] == 0
