@@ -63,6 +63,7 @@ class Config:
         image_size: side of the grid of training, pixels; a multiple of 16.
         window_hu: (low, high) in HU; None for the published window, narrowed to the data's range.
         epochs: how many; None for what suits the data.
+        hold_back: whether the scans that watch the training are kept out of it.
         batch_size, learning_rate, seed, augment, jit, mixed_precision, multi_gpu: see `FitOptions`.
         dice_weight, cross_entropy_weight, length_weight, eikonal_weight, coarse_weight: see `LossWeights`.
     """
@@ -76,6 +77,7 @@ class Config:
     image_size: int = 128
     window_hu: tuple[float, float] | None = None
     epochs: int | None = None
+    hold_back: bool = False
     batch_size: int = 16
     learning_rate: float = 2e-3
     seed: int = 0
@@ -205,11 +207,12 @@ def _prepare(run: RunDir, resume: bool) -> str:
 
 
 def _training_slices(source: Source, config: Config) -> tuple[Slices, Slices]:
-    """Returns the slices to train on and those to validate on: of the training folds, split by patient block."""
+    """Returns the slices to train on and those that watch: of the training folds, the latter a block of patients."""
     scans = itertools.chain.from_iterable(source.scans(fold) for fold in training_folds(config.fold))
     slices = gather_slices(scans, config.image_size, config.target)
-    held_back = set(validation_volumes(slices.volume_id))
-    return slices.of_volumes(set(slices.volume_id.tolist()) - held_back), slices.of_volumes(held_back)
+    watching = set(validation_volumes(slices.volume_id))
+    training = slices.of_volumes(set(slices.volume_id.tolist()) - watching) if config.hold_back else slices
+    return training, slices.of_volumes(watching)
 
 
 def _auto_window(slices: Slices) -> tuple[float, float]:
@@ -279,6 +282,7 @@ def define_flags() -> None:
     flags.DEFINE_integer("image_size", 128, "Side of the grid of training, pixels; a multiple of 16.")
     flags.DEFINE_string("window_hu", "auto", "LOW,HIGH in HU; auto: -100,400 narrowed to the data's range.")
     flags.DEFINE_integer("epochs", None, f"How many ({EPOCHS_SYNTHETIC} for the phantom, else {EPOCHS_LITS}).")
+    flags.DEFINE_bool("hold_back", False, "Keep the scans that watch the training (val_dice) out of it.")
     flags.DEFINE_integer("batch_size", 16, "Slices a step, over all devices together.")
     flags.DEFINE_float("learning_rate", 2e-3, "Of Adam at the start; falls to zero along a cosine.")
     flags.DEFINE_integer("seed", 0, "Of weights, order and augmentation; a run repeats bit for bit on a CPU.")

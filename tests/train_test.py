@@ -16,6 +16,8 @@ import tensorflow as tf
 from lsn_tf import evaluate, export, train
 from lsn_tf.artifacts import RunDir, read_json, write_json
 from lsn_tf.certificate import certify
+from lsn_tf.data.folds import held_out
+from lsn_tf.data.sources import open_source
 from lsn_tf.models import LevelSetNetwork
 
 TINY = ("--dataset=phantom", "--image_size=32", "--batch_size=8", "--seed=3", "--nojit", "--mixed_precision=float32")
@@ -192,6 +194,29 @@ def test_a_finished_run_is_neither_resumed_nor_overwritten(finished):
         train.train(train.Config(model="unet_2019", epochs=3), run, resume=True)
     with pytest.raises(ValueError, match="run_dir must be new"):
         train.train(train.Config(model="unet_2019", epochs=3), run)
+
+
+@pytest.mark.parametrize("hold_back", [True, False])
+def test_the_scans_that_watch_are_trained_on_unless_they_are_held_back(hold_back):
+    training, watching = train._training_slices(
+        open_source("phantom"), train.Config(image_size=16, hold_back=hold_back)
+    )
+    both = set(training.volume_id.tolist()) & set(watching.volume_id.tolist())
+    assert both == (set() if hold_back else set(watching.volume_id.tolist()))
+    assert not set(training.volume_id.tolist()) & set(held_out(0)) and len(watching)
+
+
+def test_a_refiner_is_trained_scored_and_served_with_its_initial_contour(tmp_path):
+    small = "--model=lsn_refiner:width=2,depth=2,steps=2"
+    process = _run("train", *TINY, small, "--epochs=1", f"--run_dir={tmp_path}", "--json")
+    assert process.returncode == 0, process.stderr
+    printed = json.loads(process.stdout.splitlines()[-1])
+    assert printed["started_from"] == evaluate.SIMULATED and printed["certified"]
+    assert 0 < printed["start_dice_mean"] < 1 and printed["largest_difference_mm"] < export.TOLERANCE_MM
+    served = tf.saved_model.load(str(RunDir(tmp_path).saved_model)).signatures["serving_default"]
+    image, disc = np.zeros((1, 32, 32, 1), np.float32), -np.ones((1, 32, 32, 1), np.float32)
+    phi = served(image=image, spacing=np.ones((1, 2), np.float32), phi_0=disc)["phi"]
+    np.testing.assert_allclose(phi, disc, atol=1e-6)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
