@@ -40,7 +40,7 @@ from lsn_tf.training.fitting import FitOptions, check_backend, fit
 
 logger = logging.getLogger(__name__)
 PUBLISHED_WINDOW_HU = (-100.0, 400.0)  # Actor, Fuentes & Riviere (2020), doi:10.1117/12.2548871
-EPOCHS_SYNTHETIC, EPOCHS_LITS = 16, 50
+EPOCHS_SYNTHETIC, EPOCHS_LITS = 16, 60
 LOSS_HELP = {
     "dice_weight": "Weight in the loss: of the squared-difference Dice.",
     "cross_entropy_weight": "Weight in the loss: of the cross-entropy.",
@@ -78,7 +78,7 @@ class Config:
     window_hu: tuple[float, float] | None = None
     epochs: int | None = None
     hold_back: bool = False
-    batch_size: int = 16
+    batch_size: int = 8
     learning_rate: float = 2e-3
     seed: int = 0
     augment: bool = True
@@ -283,7 +283,7 @@ def define_flags() -> None:
     flags.DEFINE_string("window_hu", "auto", "LOW,HIGH in HU; auto: -100,400 narrowed to the data's range.")
     flags.DEFINE_integer("epochs", None, f"How many ({EPOCHS_SYNTHETIC} for the phantom, else {EPOCHS_LITS}).")
     flags.DEFINE_bool("hold_back", False, "Keep the scans that watch the training (val_dice) out of it.")
-    flags.DEFINE_integer("batch_size", 16, "Slices a step, over all devices together.")
+    flags.DEFINE_integer("batch_size", 8, "Slices a step, over all devices together.")
     flags.DEFINE_float("learning_rate", 2e-3, "Of Adam at the start; falls to zero along a cosine.")
     flags.DEFINE_integer("seed", 0, "Of weights, order and augmentation; a run repeats bit for bit on a CPU.")
     flags.DEFINE_bool("augment", True, "Random affine maps and changes of intensity.")
