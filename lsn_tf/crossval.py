@@ -35,6 +35,7 @@ from lsn_tf.artifacts import RunDir, file_name, replaced, write_csv, write_json
 from lsn_tf.data.folds import NUM_FOLDS, training_folds
 from lsn_tf.data.sources import Source, open_source
 from lsn_tf.evaluate import SYNTHETIC_NOTICE
+from lsn_tf.models import build_model, starts_from_given
 from lsn_tf.studies.dice_figure import draw_dice
 from lsn_tf.studies.fold_page import page
 from lsn_tf.studies.fold_tables import MEANS, fold_rows, model_row, paired_rows
@@ -115,6 +116,7 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
         RuntimeError: if it is interrupted; all trainings can be resumed then.
     """
     variants = parse_variants(config.models, TRAINING_OPTIONS)
+    _check_starts(variants)
     reference = chosen_reference(variants, config.reference)
     arrays = config.training.get("arrays")
     source = open_source(config.dataset, config.data_dir, *[arrays] * bool(arrays))
@@ -156,6 +158,16 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return versions
+
+
+def _check_starts(variants: Sequence[Variant]) -> None:
+    """Raises ValueError for a model that starts from contours of the reference, as if it could be compared."""
+    for variant in variants:
+        if starts_from_given(build_model(variant.model, train.PUBLISHED_WINDOW_HU)):
+            raise ValueError(
+                f"models must need no initial contour. Received {variant.label!r}, which starts from the reference "
+                "with errors. Train it with python -m lsn_tf.train, and score it with lsn_tf.evaluate --start_from."
+            )
 
 
 def chosen_reference(variants: Sequence[Variant], asked: str | None) -> str | None:

@@ -8,13 +8,14 @@ with --dataset, --data_dir, --arrays and --fold into another --results_dir: --fo
 published fold covers, --fold=all everything in a data set that the run was not trained on.
 
 A network that improves given contours (`lsn_refiner`) starts from the masks of another run with --start_from=RUN_DIR,
-otherwise from simulated contours: the reference with errors such as a user makes. dice.csv then has the scores of the
-start too.
+otherwise from simulated contours: the *reference*, with errors such as a user makes, so that its scores are no
+segmentation of an unknown image. dice.csv then has the scores of the start too.
 """
 
 import dataclasses
 import logging
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,13 +26,13 @@ from absl import flags
 from lsn_tf import common_flags, scoring
 from lsn_tf.artifacts import RunDir, machine, read_json, write_csv, write_json
 from lsn_tf.certificate import check_certificate
-from lsn_tf.data.contours import contours_of, simulated_contours
+from lsn_tf.data.contours import simulated_contours
 from lsn_tf.data.folds import NUM_FOLDS, NUM_VOLUMES
 from lsn_tf.data.pipeline import target_mask
 from lsn_tf.data.sources import EXTRA, Fold, Source, is_contiguous, open_source
 from lsn_tf.data.volumes import Scan
 from lsn_tf.models import AnySize, starts_from_given
-from lsn_tf.numerics.level_sets import inside
+from lsn_tf.numerics.level_sets import distance_to_pixels, inside
 from lsn_tf.prediction import predict
 
 logger = logging.getLogger(__name__)
@@ -79,10 +80,10 @@ def evaluate(config: Config) -> dict[str, Any]:
     source = open_run_source(trained, config.dataset, config.data_dir, config.arrays)
     fold = trained["fold"] if config.fold is None else config.fold
     folds = source.folds if fold == ALL else (fold,)
-    _check_unseen(trained, source, folds)
+    _check_unseen(run, trained, source, folds)
     _check_place(config, trained, source, folds)
     model, contiguous = load_segmenter(run), is_contiguous(source.name)
-    start = _start(config, model, source, folds)
+    start = _start(config, model, trained["target"], source, folds)
     options = (trained["target"], config.batch_size, contiguous, config.surface_tolerance_mm, start)
     rows = [score_scan(model, scan, part, *options) for part in folds for scan in source.scans(part)]
     measured = {
@@ -108,15 +109,20 @@ def open_run_source(
     return open_source(trained["dataset"], trained["data_dir"], trained.get("arrays"))
 
 
-def _check_unseen(trained: Mapping[str, Any], source: Source, folds: Sequence[Fold]) -> None:
-    """Raises ValueError for scans of the training folds."""
-    same_scans = source.name.partition("/")[0] == trained["dataset"].partition("/")[0]
+def _check_unseen(run: RunDir, trained: Mapping[str, Any], source: Source, folds: Sequence[Fold]) -> None:
+    """Raises ValueError for scans of the training folds of a run."""
+    same_scans = _origin(source.name) == _origin(trained["dataset"])
     if same_scans and not set(folds) <= {trained["fold"], EXTRA}:
         raise ValueError(
-            f"fold must be {trained['fold']}, the one that this run has held out, or {EXTRA}; it was trained on the "
+            f"fold must be {trained['fold']}, the one that {run.path} has held out, or {EXTRA}; it was trained on the "
             f"others. Received fold={folds[0] if len(folds) == 1 else ALL}. Scans of another origin must have numbers "
             f"from {NUM_VOLUMES}."
         )
+
+
+def _origin(dataset: str) -> str:
+    """Returns the name of a data set without its configuration and the size of its slices."""
+    return re.split("[/@]", dataset)[0]
 
 
 def _check_place(config: Config, trained: Mapping[str, Any], source: Source, folds: Sequence[Fold]) -> None:
@@ -130,7 +136,7 @@ def _check_place(config: Config, trained: Mapping[str, Any], source: Source, fol
         )
 
 
-def _start(config: Config, model: AnySize, source: Source, folds: Sequence[Fold]) -> AnySize | None:
+def _start(config: Config, model: AnySize, target: str, source: Source, folds: Sequence[Fold]) -> AnySize | None:
     """Returns the model whose masks are the initial contours; None where there are none, or simulated ones."""
     if config.start_from is None:
         return None
@@ -140,12 +146,17 @@ def _start(config: Config, model: AnySize, source: Source, folds: Sequence[Fold]
             f"start_from={config.start_from} for a {model.model.name}."
         )
     run = RunDir(config.start_from)
-    trained = run.read_config()
-    _check_unseen(trained, source, folds)
+    started = run.read_config()
+    _check_unseen(run, started, source, folds)
+    if started["target"] != target:
+        raise ValueError(
+            f"start_from must be a run with target={target}, as run_dir has. Received {run.path}, "
+            f"with target={started['target']}."
+        )
     start = load_segmenter(run)
     if starts_from_given(start.model):
         raise ValueError(
-            f"start_from must be a run that needs no start itself. Received {run.path}, a {trained['model']}."
+            f"start_from must be a run that needs no start itself. Received {run.path}, a {started['model']}."
         )
     return start
 
@@ -199,11 +210,13 @@ def scan_inputs(
     if start is None:
         reference = target_mask(scan.label, target)[..., None]
         return {**inputs, "phi_0": simulated_contours(reference, spacing, np.random.default_rng(scan.volume_id))}
-    return {**inputs, "phi_0": contours_of(inside(predict(start, inputs, batch_size)), spacing)}
+    masks = inside(predict(start, inputs, batch_size)[..., 0])
+    distances = [distance_to_pixels(*pair) for pair in zip(masks, spacing, strict=True)]
+    return {**inputs, "phi_0": np.stack(distances)[..., None]}
 
 
 def score_scan(
-    model: keras.Model,
+    model: AnySize,
     scan: Scan,
     fold: Fold,
     target: str,
@@ -212,7 +225,7 @@ def score_scan(
     tolerance_mm: float = scoring.SURFACE_TOLERANCE_MM,
     start: AnySize | None = None,
 ) -> dict[str, Any]:
-    """Segments a scan and returns its scores, as of `scoring.scan_row`, with those of the start if that is given.
+    """Segments a scan and returns its scores, as of `scoring.scan_row`, with those of the contours that it was given.
 
     Args:
         model: a segmenter.
@@ -239,6 +252,7 @@ def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[st
         "fold": fold,
         "target": trained["target"],
         "parameters": model.count_params(),
+        "hold_back": trained.get("hold_back"),
         "seed": trained["seed"],
         **training,
         **{name: trained[name] for name in ("image_size", "window_hu", "mixed_precision", "jit", "command")},

@@ -26,9 +26,9 @@ from lsn_tf.data.pipeline import target_mask
 from lsn_tf.data.sources import Source
 from lsn_tf.data.volumes import Scan
 from lsn_tf.evaluate import load_segmenter, open_run_source, scan_inputs
-from lsn_tf.models import AnySize, LevelSetNetwork
+from lsn_tf.models import AnySize, LevelSetNetwork, starts_from_given
 from lsn_tf.solver import to_solver
-from lsn_tf.studies.fronts_figure import Row, draw_fronts, fronts_by_grid
+from lsn_tf.studies.fronts_figure import Row, check_matplotlib, draw_fronts, fronts_by_grid
 
 logger = logging.getLogger(__name__)
 RANKS = ("best", "median", "worst")
@@ -61,12 +61,13 @@ def fronts(config: Config) -> dict[str, Any]:
     """Draws the picture. Returns which scans and slices it shows.
 
     Raises:
-        FileNotFoundError: if run_dir is no training run.
-        ValueError: if the run has not finished, is of another model, or has no such scan or slice.
+        FileNotFoundError: if run_dir is no training run, or one that has not finished.
+        ValueError: if the run is of another model, or has no such scan or slice.
     """
     run, output = RunDir(config.run_dir), pathlib.Path(config.output)
     if output.suffix != ".png":
         raise ValueError(f"output must end in .png. Received {config.output}.")
+    check_matplotlib()
     trained = run.read_config()
     segmenter = _load_level_set_network(run)
     chosen = choose(_read_dice(run), config.scans)
@@ -80,7 +81,9 @@ def fronts(config: Config) -> dict[str, Any]:
         label = "\n".join(filter(None, [", ".join(names), f"scan {volume_id}, slice {n}"]))
         rows.append(slice_fronts(segmenter, scan, n, trained["target"], label, dice))
         shown.append({"scan": volume_id, "slice": n, "dice": dice, "rank": names})
-    draw_fronts(rows, output, tuple(trained["window_hu"]), _title(trained, source), config.with_image)
+    start = "from a simulated contour" if starts_from_given(segmenter.model) else "from grid to grid"
+    title = f"{_title(trained, source)}: the front φ = 0 {start}"
+    draw_fronts(rows, output, tuple(trained["window_hu"]), title, config.with_image)
     return {"output": str(output), "rows": shown}
 
 
@@ -127,7 +130,7 @@ def find_scans(source: Source, fold: int, numbers: Sequence[int]) -> dict[int, S
     )
 
 
-def slice_number(reference: np.ndarray, wanted: str, volume_id: int | None = None) -> int:
+def slice_number(reference: np.ndarray, wanted: str, volume_id: int) -> int:
     """Returns the number of the slice wanted: of the largest reference, the first of equal ones, or a number itself.
 
     Args:
@@ -157,7 +160,7 @@ def slice_fronts(segmenter: AnySize, scan: Scan, n: int, target: str, label: str
 def _load_level_set_network(run: RunDir) -> AnySize:
     missing = [path.name for path in (run.model, run.dice) if not path.is_file()]
     if missing:
-        raise ValueError(
+        raise FileNotFoundError(
             f"run_dir must be a finished run, with {run.model.name} and {run.dice.name}. Received {run.path}, without "
             f"{' and '.join(missing)}. Go on with: python -m lsn_tf.train --resume --run_dir={run.path}"
         )
@@ -177,7 +180,7 @@ def _read_dice(run: RunDir) -> dict[int, float]:
 
 def _title(trained: Mapping[str, Any], source: Source) -> str:
     what = f"{source.name}, synthetic data" if source.synthetic else source.name
-    return f"{trained['model']} on held-out scans ({what}, fold {trained['fold']}): the front φ = 0 from grid to grid"
+    return f"{trained['model']} on held-out scans ({what}, fold {trained['fold']})"
 
 
 def print_results(results: Mapping[str, Any]) -> None:

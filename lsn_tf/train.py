@@ -28,7 +28,7 @@ from absl import flags
 
 from lsn_tf import common_flags
 from lsn_tf.artifacts import RunDir, file_name, replaced, write_json
-from lsn_tf.data.folds import training_folds, validation_volumes
+from lsn_tf.data.folds import monitoring_volumes, training_folds
 from lsn_tf.data.pipeline import TARGETS, Slices, gather_slices, steps_per_epoch
 from lsn_tf.data.sources import Source, open_source
 from lsn_tf.evaluate import SYNTHETIC_NOTICE, evaluate, print_results
@@ -63,7 +63,7 @@ class Config:
         image_size: side of the grid of training, pixels; a multiple of 16.
         window_hu: (low, high) in HU; None for the published window, narrowed to the data's range.
         epochs: how many; None for what suits the data.
-        hold_back: whether the scans that watch the training are kept out of it.
+        hold_back: whether the scans that monitor the training are kept out of it.
         batch_size, learning_rate, seed, augment, jit, mixed_precision, multi_gpu: see `FitOptions`.
         dice_weight, cross_entropy_weight, length_weight, eikonal_weight, coarse_weight: see `LossWeights`.
     """
@@ -135,7 +135,7 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
     record = {**dataclasses.asdict(config), "synthetic": source.synthetic, "command": command}
     write_json(run.config, record)
     logger.info(
-        "Training %s on %d slices of %d scans, validating on %d scans.",
+        "Training %s on %d slices of %d scans, monitored on %d scans.",
         *(config.model, len(training), len(set(training.volume_id)), len(set(validation.volume_id))),
     )
     names = {field.name for field in dataclasses.fields(FitOptions)} - {"loss", "progress"}
@@ -207,12 +207,12 @@ def _prepare(run: RunDir, resume: bool) -> str:
 
 
 def _training_slices(source: Source, config: Config) -> tuple[Slices, Slices]:
-    """Returns the slices to train on and those that watch: of the training folds, the latter a block of patients."""
+    """Returns the slices to train on and those that monitor: of the training folds, the latter a block of patients."""
     scans = itertools.chain.from_iterable(source.scans(fold) for fold in training_folds(config.fold))
     slices = gather_slices(scans, config.image_size, config.target)
-    watching = set(validation_volumes(slices.volume_id))
-    training = slices.of_volumes(set(slices.volume_id.tolist()) - watching) if config.hold_back else slices
-    return training, slices.of_volumes(watching)
+    monitoring = set(monitoring_volumes(slices.volume_id))
+    training = slices.of_volumes(set(slices.volume_id.tolist()) - monitoring) if config.hold_back else slices
+    return training, slices.of_volumes(monitoring)
 
 
 def _auto_window(slices: Slices) -> tuple[float, float]:
@@ -282,10 +282,10 @@ def define_flags() -> None:
     flags.DEFINE_integer("image_size", 128, "Side of the grid of training, pixels; a multiple of 16.")
     flags.DEFINE_string("window_hu", "auto", "LOW,HIGH in HU; auto: -100,400 narrowed to the data's range.")
     flags.DEFINE_integer("epochs", None, f"How many ({EPOCHS_SYNTHETIC} for the phantom, else {EPOCHS_LITS}).")
-    flags.DEFINE_bool("hold_back", False, "Keep the scans that watch the training (val_dice) out of it.")
+    flags.DEFINE_bool("hold_back", False, "Keep the scans that monitor the training (val_dice) out of it.")
     flags.DEFINE_integer("batch_size", 8, "Slices a step, over all devices together.")
     flags.DEFINE_float("learning_rate", 2e-3, "Of Adam at the start; falls to zero along a cosine.")
-    flags.DEFINE_integer("seed", 0, "Of weights, order and augmentation; a run repeats bit for bit on a CPU.")
+    flags.DEFINE_integer("seed", 0, "Of all that is random; a run repeats bit for bit on a CPU.")
     flags.DEFINE_bool("augment", True, "Random affine maps and changes of intensity.")
     flags.DEFINE_bool("jit", True, "Let XLA fuse the level set evolution.")
     flags.DEFINE_enum(

@@ -213,6 +213,8 @@ def test_the_reference_is_the_last_u_net_unless_another_is_asked_for(run):
         ({"jobs": -1}, "Received -1"),
         ({"training": {"epochs": 0}}, "at least 1"),
         ({"models": "lse:epochs=many"}, "as its flags are"),
+        ({"models": "lsn_refiner"}, "must need no initial contour"),
+        ({"models": "lse:initial_contour=given"}, "must need no initial contour"),
     ],
 )
 def test_an_impossible_cross_validation_is_refused(run, tmp_path, options, message):

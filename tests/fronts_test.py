@@ -79,9 +79,9 @@ def test_scans_that_are_not_there_are_refused(wanted):
 
 def test_the_slice_is_that_of_the_largest_reference_the_first_of_equal_ones(rng):
     reference = np.arange(4)[:, None, None] + np.zeros((4, 3, 3)) >= 2
-    assert fronts.slice_number(reference, "largest") == 2
-    assert fronts.slice_number(reference[::-1], "largest") == 0
-    assert fronts.slice_number(reference, "3") == 3
+    assert fronts.slice_number(reference, "largest", 7) == 2
+    assert fronts.slice_number(reference[::-1], "largest", 7) == 0
+    assert fronts.slice_number(reference, "3", 7) == 3
     for wanted in ("4", "-1", "last"):
         with pytest.raises(ValueError, match=rf"slice must be largest or a number in \[0, 4\).*scan 7. .*{wanted}"):
             fronts.slice_number(reference, wanted, 7)
@@ -125,7 +125,7 @@ def test_the_image_is_left_out_where_that_is_wanted(run):
 def test_a_run_that_has_not_finished_is_refused(run, lost):
     getattr(run, lost).unlink()
     with pytest.raises(
-        ValueError, match=f"must be a finished run.*without {lost}.* Go on with: python -m lsn_tf.train"
+        FileNotFoundError, match=f"must be a finished run.*without {lost}.* Go on with: python -m lsn_tf.train"
     ):
         draw(run)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 NUM_FOLDS = 5
 NUM_VOLUMES = 131  # LiTS 2017 training volumes, numbered 0..130
-VALIDATION_FRACTION = 0.1  # of the training volumes
+MONITORING_FRACTION = 0.1  # of the training volumes
 
 # scikit-learn's KFold(5), unshuffled, over 0..130: the first 131 % 5 = 1 fold is one volume larger.
 _FOLD_STARTS = (0, 27, 53, 79, 105, NUM_VOLUMES)
@@ -45,34 +45,29 @@ def training_folds(fold: int) -> tuple[int, ...]:
     return tuple(other for other in range(NUM_FOLDS) if other != fold)
 
 
-def validation_volumes(volume_ids: Iterable[int], fraction: float = VALIDATION_FRACTION) -> tuple[int, ...]:
-    """Chooses which training volumes only decide when to stop.
+def monitoring_volumes(volume_ids: Iterable[int]) -> tuple[int, ...]:
+    """Chooses which of the training volumes monitor the training, so that they may be held back from it.
 
     LiTS holds follow-up scans of one patient under neighbouring numbers. Single volumes drawn at random would put a
     patient on both sides, so the choice is one block: the highest numbers, which leaves a single seam to the rest.
 
     Args:
         volume_ids: Numbers of the volumes at hand for training; order and repetition do not matter.
-        fraction: Share of them to set aside, in (0, 1); at least one is set aside and at least one is left.
 
     Returns:
-        The numbers set aside, ascending.
+        A tenth of the numbers, ascending; at least one, and at least one is left.
 
     Raises:
-        ValueError: if fraction is outside (0, 1), a number is negative, or fewer than two volumes are given.
+        ValueError: if a number is negative, or fewer than two volumes are given.
     """
-    if not 0 < fraction < 1:
-        raise ValueError(
-            f"fraction must be in (0, 1), the share of volumes to set aside. Received fraction={fraction}."
-        )
     volumes = sorted({int(volume_id) for volume_id in volume_ids})
     if len(volumes) < 2:
         raise ValueError(
-            f"volume_ids must hold at least two volumes, one to train on and one to validate. Received {volumes}."
+            f"volume_ids must hold at least two volumes, so that one can be held back. Received {volumes}."
         )
     if volumes[0] < 0:
         raise ValueError(f"volume_ids must be 0 or more. Received {volumes[0]}.")
-    size = min(max(round(fraction * len(volumes)), 1), len(volumes) - 1)
+    size = max(round(MONITORING_FRACTION * len(volumes)), 1)
     return tuple(volumes[-size:])
 
 

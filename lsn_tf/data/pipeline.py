@@ -84,7 +84,7 @@ def steps_per_epoch(slices: Slices, batch_size: int) -> int:
 def training_batches(
     slices: Slices, batch_size: int, seed: int, first_epoch: int = 0, augmented: bool = True, contours: bool = False
 ) -> Iterator[Batch]:
-    """Returns endless epochs of shuffled batches ({image, spacing}, mask), `steps_per_epoch` each.
+    """Returns endless epochs of shuffled batches ({image, spacing[, phi_0]}, mask), `steps_per_epoch` each.
 
     Order, augmentation and initial contours of an epoch depend on (seed, epoch) alone, so a run resumed at
     `first_epoch` sees the batches that it would have seen.
@@ -110,7 +110,7 @@ def training_batches(
 def _epoch(
     slices: Slices, batch_size: int, steps: int, seed: int, epoch: int, augmented: bool, contours: bool
 ) -> Iterator[Batch]:
-    rng = np.random.default_rng([seed, epoch])
+    rng, of_contours = np.random.default_rng([seed, epoch]), np.random.default_rng([seed, epoch, 1])
     order = rng.permutation(len(slices))
     for chosen in order[: steps * batch_size].reshape(steps, batch_size):
         image, mask = slices.image[chosen].astype(np.float32), slices.mask[chosen]
@@ -119,7 +119,7 @@ def _epoch(
                 image, mask = _compiled_augment()(image, mask, draw(rng, batch_size))
         inputs = {"image": image, "spacing": slices.spacing[chosen]}
         if contours:
-            inputs["phi_0"] = simulated_contours(np.asarray(mask), inputs["spacing"], rng)
+            inputs["phi_0"] = simulated_contours(np.asarray(mask), inputs["spacing"], of_contours)
         yield inputs, mask
 
 

@@ -1,4 +1,4 @@
-"""The three models, LSE, LSN and U-Net, with one signature: {image, spacing} -> phi."""
+"""The models, LSE, LSN and U-Net, with one signature: {image, spacing[, phi_0]} -> phi."""
 
 import inspect
 from collections.abc import Callable

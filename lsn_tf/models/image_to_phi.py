@@ -1,4 +1,4 @@
-"""The signature that all models share: {image, spacing} -> phi."""
+"""The signature that all models share: {image, spacing} -> phi; with phi_0 for one that starts from a given contour."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -45,7 +45,7 @@ class LevelSetNetwork(ImageToPhi):
         edges: "gradient" for the classical edge indicator, "learned" for 3x3 kernels, or "none": g = 1, and edges are
             for the network to find.
         initial_contour: "disc" starts from a fixed disc, "given" from a level set function of the user's, e.g. of
-            `numerics.level_sets.from_seed_points` or `signed_distance`, as a third input.
+            `numerics.level_sets.from_seed_points` or `distance_to_pixels`, as a third input.
         balloon: V in flat regions before any correction, mm/s.
         attraction: pull towards edges before any correction, mm**2/s; with 0 there is no such term.
         smoothing: weight of curvature before any correction, mm/s.

@@ -69,6 +69,27 @@ def signed_distance(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray
     return np.asarray(skfmm.distance(side, dx=list(spacing_mm)))
 
 
+def distance_to_pixels(mask: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
+    """Returns the signed distance to the nearest pixel of the other side, less half the shortest side of a pixel.
+
+    It is exact between pixel centres, and needs no scikit-fmm. Networks that improve given contours are trained on it.
+
+    Args:
+        mask: bool, any dimension; True inside.
+        spacing_mm: pixel size along each axis, mm.
+
+    Returns:
+        phi, shaped like mask, float32, mm. Without a border every pixel is as far from it as the grid's diagonal.
+    """
+    mask = np.asarray(mask, dtype=bool)
+    if mask.all() or not mask.any():
+        distance = np.full(mask.shape, np.linalg.norm(np.multiply(mask.shape, spacing_mm)))
+    else:
+        within, beyond = (ndimage.distance_transform_edt(part, sampling=spacing_mm) for part in (mask, ~mask))
+        distance = within + beyond - 0.5 * min(spacing_mm)
+    return np.where(mask, INSIDE * distance, -INSIDE * distance).astype(np.float32)
+
+
 def arrival_time(speed: np.ndarray, spacing_mm: Sequence[float], phi: np.ndarray, order: int = 2) -> np.ndarray:
     """Returns when a front that starts as the zero contour of phi arrives, F |grad T| = 1, by fast marching.
 

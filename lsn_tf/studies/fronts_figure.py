@@ -99,13 +99,16 @@ def draw_fronts(
     counts = {len(row.grids) for row in rows}
     if len(counts) != 1:
         raise ValueError(f"rows must be one at least, all with equally many grids. Received {len(rows)}: {counts}.")
-    figure_type, canvas = _matplotlib()
+    check_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     panels = [_Panels(row, window_hu, with_image) for row in rows]
     window_mm = np.max([np.ptp(panel.box_mm, axis=0) for panel in panels], axis=0)
     columns = counts.pop() + 2
     height = len(rows) * (PANEL_IN * window_mm[0] / window_mm[1] + 0.4) + 0.72
-    figure = figure_type(figsize=(columns * PANEL_IN + 0.35, height), dpi=DPI, layout="constrained")
-    canvas(figure)
+    figure = Figure(figsize=(columns * PANEL_IN + 0.35, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, wspace=0.01, hspace=0.02)
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for panel, axes_of_row in zip(panels, axes, strict=True):
@@ -268,10 +271,9 @@ def _draw_key(figure, axes: np.ndarray, with_image: bool) -> None:
         figure.legend(handles=[line], loc="lower right", fontsize=8, frameon=False)
 
 
-def _matplotlib():
+def check_matplotlib() -> None:
+    """Raises ImportError, with what to do, where matplotlib is not installed."""
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        import matplotlib  # noqa: F401
     except ImportError as error:
         raise ImportError("expected matplotlib, which draws the fronts: pip install 'lsn_tf[solver]'.") from error
-    return Figure, FigureCanvasAgg

@@ -29,21 +29,24 @@ class CollapsedError(RuntimeError):
 
 
 class ScanValidation(keras.callbacks.Callback):
-    """Adds `val_dice` (mean over the validation scans), `val_dice_min` and `val_share` to the epoch's logs.
+    """Adds `val_dice` (mean over the monitored scans), `val_dice_min` and `val_share` to the epoch's logs.
 
-    `val_share` is the share of pixels that the model takes for inside.
+    `val_share` is the share of pixels that the model takes for inside. A model that starts from given contours is given
+    the same simulated ones after every epoch.
     """
 
     def __init__(self, slices: Slices, batch_size: int):
         super().__init__()
         self.slices, self.batch_size = slices, batch_size
 
-    def on_epoch_end(self, epoch, logs=None):
-        inputs = {"image": self.slices.image.astype(np.float32), "spacing": self.slices.spacing}
+    def on_train_begin(self, logs=None):
+        self.inputs = {"image": self.slices.image.astype(np.float32), "spacing": self.slices.spacing}
         if starts_from_given(self.model):
-            rng = np.random.default_rng(0)  # the same contours after every epoch
-            inputs["phi_0"] = simulated_contours(self.slices.mask, self.slices.spacing, rng)
-        predicted = inside(finest(predict(self.model, inputs, self.batch_size)))
+            contours = simulated_contours(self.slices.mask, self.slices.spacing, np.random.default_rng(0))
+            self.inputs["phi_0"] = contours
+
+    def on_epoch_end(self, epoch, logs=None):
+        predicted = inside(finest(predict(self.model, self.inputs, self.batch_size)))
         scans = [self.slices.volume_id == number for number in np.unique(self.slices.volume_id)]
         scores = [dice(self.slices.mask[scan] > 0.5, predicted[scan]) for scan in scans]
         logs |= {"val_dice": float(np.mean(scores)), "val_dice_min": min(scores), "val_share": float(predicted.mean())}
@@ -52,8 +55,9 @@ class ScanValidation(keras.callbacks.Callback):
 class CollapseDetector(keras.callbacks.Callback):
     """Ends a training run that has died, by raising CollapsedError with what it has died of.
 
-    A loss that is not finite ends it at once; a front that has vanished (every validation mask empty) or swallowed
-    the image (over nine tenths of all pixels) does after some epochs in a row.
+    A loss that is not finite ends it at once; a front that has vanished (every monitored mask empty) or swallowed
+    the image (over nine tenths of all pixels) does after some epochs in a row, or if it has lived before and the last
+    epoch leaves it so.
 
     Args:
         epochs: how many epochs in a row.
@@ -64,20 +68,28 @@ class CollapseDetector(keras.callbacks.Callback):
         super().__init__()
         self.epochs = epochs
         self.in_a_row = 0
+        self.has_lived = False
         for row in rows:
             self._count(row["val_share"])
 
     def _count(self, share: float) -> None:
+        self.share = share
         self.in_a_row = self.in_a_row + 1 if share == 0 or share > FULL_SHARE else 0
+        self.has_lived |= self.in_a_row == 0
 
     def on_epoch_end(self, epoch, logs=None):
         if not math.isfinite(logs["loss"]):
             raise CollapsedError(f"the loss is {logs['loss']} in epoch {epoch + 1}: the weights have diverged.")
-        share = logs["val_share"]
-        self._count(share)
+        self._count(logs["val_share"])
         if self.in_a_row >= self.epochs:
-            what = "the front has vanished, every mask is empty" if share == 0 else f"the masks fill {share:.0%}"
-            raise CollapsedError(f"{what}, in {self.in_a_row} epochs in a row up to epoch {epoch + 1}.")
+            raise CollapsedError(f"{self._death()}, in {self.in_a_row} epochs in a row up to epoch {epoch + 1}.")
+
+    def on_train_end(self, logs=None):
+        if self.in_a_row and self.has_lived:
+            raise CollapsedError(f"{self._death()}, after the last epoch.")
+
+    def _death(self) -> str:
+        return f"the masks fill {self.share:.0%}" if self.share else "the front has vanished, every mask is empty"
 
 
 class EpochSeeds(keras.callbacks.Callback):
@@ -139,7 +151,7 @@ class TrainingState(keras.callbacks.Callback):
         state = {"latest": latest, "rows": self.rows, "seconds": self.seconds}
         write_json(self.index, {"identity": self.identity, **state})
         for name in previous - {f"{latest}.weights.h5"}:
-            (self.run.state / name).unlink()
+            (self.run.state / name).unlink(missing_ok=True)  # a kill may have left a file that was just replaced
         write_csv(self.run.history, self.rows)
 
     def _save(self, name: str) -> str:

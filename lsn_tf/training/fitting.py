@@ -1,7 +1,7 @@
 """The fit: an optimiser, a schedule, one retry after a collapse.
 
-The weights are those of the last epoch, when the learning rate has fallen to zero. Validation scans watch the training
-and choose nothing: a choice among the epochs by some ten of them costs more than it gains.
+The weights are those of the last epoch, when the learning rate has fallen to zero. Monitoring scans watch the
+training and choose nothing: a choice among the epochs by some ten of them costs more than it gains.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ class FitOptions:
         epochs: how many.
         batch_size: slices a step, over all devices together.
         learning_rate: of Adam, decayed to zero by a cosine.
-        seed: of weights, order and augmentation.
+        seed: of weights, order, augmentation and simulated contours.
         augment: whether to augment.
         jit: whether XLA fuses the steps of the level set evolution.
         mixed_precision: "float32", "bfloat16" or "float16".
@@ -102,7 +102,7 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
         tf.config.experimental.enable_op_determinism()
     steps = steps_per_epoch(training, options.batch_size)
     model = compiled_model(options, steps)
-    state = TrainingState(run, {"seed": options.seed})
+    state = TrainingState(run, {"seed": options.seed, "slices": len(training)})
     first_epoch = state.restore(model)
     if first_epoch:
         logger.info("Resuming after epoch %d of %d.", first_epoch, options.epochs)
@@ -127,7 +127,7 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
         )
     return _in_float32(model, options), {
         "epochs": len(state.rows),
-        "validation_dice": state.rows[-1]["val_dice"],
+        "monitored_dice": state.rows[-1]["val_dice"],
         "seconds_fit": round(state.seconds, 1),
         "seconds_before_resuming": round(state.seconds_before, 1),
     }

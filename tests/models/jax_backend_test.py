@@ -94,7 +94,9 @@ def test_models_learn_on_jax_and_tensorflow_is_not_even_imported():
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-@pytest.mark.parametrize("model", ["unet:filters=4-4", "lsn:width=4,scales=2,steps=2"])
+@pytest.mark.parametrize(
+    "model", ["unet:filters=4-4", "lsn:width=4,scales=2,steps=2", "lsn_refiner:width=4,depth=2,steps=2"]
+)
 def test_a_run_without_tensorflow_is_trained_and_scored_and_has_every_artefact_but_the_saved_model(
     model, arrays, tmp_path
 ):

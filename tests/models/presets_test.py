@@ -31,7 +31,7 @@ def batch(rng, shape=(32, 48), model=None):
 @every_model
 def test_every_model_maps_image_and_spacing_to_phi(model, rng):
     shapes = {"image": (None, None, None, 1), "spacing": (None, 2)}
-    shapes |= {"phi_0": (None, None, None, 1)} if model.name == "lsn_refiner" else {}
+    shapes |= {"phi_0": (None, None, None, 1)} if starts_from_given(model) else {}
     assert {name: tensor.shape for name, tensor in model.input.items()} == shapes
     assert model.output_shape == (None, None, None, 1) and model.output.dtype == "float32"
     phi = keras.ops.convert_to_numpy(model(batch(rng, model=model)))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from lsn_tf.numerics import level_sets
 from lsn_tf.numerics.consistency import observed_order
@@ -41,6 +42,23 @@ def test_fast_marching_from_a_mask_is_first_order_accurate():
         exact = level_sets.ball(shape, spacing, (7.0, 8.1), 5.0)
         errors.append(np.abs(level_sets.signed_distance(exact < 0, spacing) - exact).mean())
     assert observed_order(errors, pixels) == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("spacing", [(1.5, 0.8), (1.0, 5.0)], ids=str)
+def test_the_distance_to_pixels_is_that_to_the_nearest_of_the_other_side(rng, spacing):
+    for mask in rng.random((3, 9, 12)) < 0.3:
+        phi = level_sets.distance_to_pixels(mask, spacing)
+        centres = np.stack(np.indices(mask.shape), axis=-1).reshape(-1, 2) * spacing
+        other = mask.ravel()[:, None] != mask.ravel()
+        nearest = np.where(other, cdist(centres, centres), np.inf).min(axis=1).reshape(mask.shape)
+        np.testing.assert_allclose(np.abs(phi), nearest - 0.5 * min(spacing), rtol=1e-5)
+        np.testing.assert_array_equal(level_sets.inside(phi), mask)
+
+
+def test_without_a_border_all_pixels_are_as_far_as_the_diagonal():
+    for mask in (np.zeros((4, 6), bool), np.ones((4, 6), bool)):
+        phi = level_sets.distance_to_pixels(mask, (3.0, 1.5))
+        np.testing.assert_allclose(phi, np.where(mask, -15.0, 15.0), rtol=1e-6)
 
 
 def test_the_signed_distance_has_the_sign_of_its_mask(rng):

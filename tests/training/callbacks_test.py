@@ -27,6 +27,16 @@ def test_a_front_that_comes_back_is_not_dead():
     assert detector.in_a_row == 2
 
 
+def test_a_front_that_has_lived_and_is_dead_after_the_last_epoch_has_collapsed():
+    """One that has not lived yet may be beginning."""
+    _epochs(detector := callbacks.CollapseDetector(3), [0.1, 0.0])
+    with pytest.raises(callbacks.CollapsedError, match="the front has vanished.* after the last epoch"):
+        detector.on_train_end()
+    for shares in ([0.0, 0.0], [0.0, 0.1]):
+        _epochs(detector := callbacks.CollapseDetector(3), shares)
+        detector.on_train_end()
+
+
 def test_epochs_before_a_resumption_count():
     """What has died in four epochs before a kill is dead after one more."""
     rows = [{"val_share": share} for share in (0.1, 0.0, 0.95, 0.0, 0.0)]
@@ -50,6 +60,7 @@ def test_a_scan_is_scored_over_all_its_voxels():
     slices = Slices(image, mask, np.ones((3, 2), np.float32), np.array([7, 7, 9]))
     validation = callbacks.ScanValidation(slices, 2)
     validation.set_model(types.SimpleNamespace(inputs=[], predict_on_batch=lambda inputs: -inputs["image"]))
+    validation.on_train_begin()
     validation.on_epoch_end(0, scores := {})
     assert scores["val_dice"] == pytest.approx((2 * 6 / (6 + 8) + 0) / 2)
     assert scores["val_dice_min"] == 0
@@ -107,6 +118,29 @@ def test_a_kill_while_the_state_is_written_leaves_the_epoch_before(tmp_path, mon
         state.on_epoch_end(1, logs(0.6))
     monkeypatch.undo()
     assert callbacks.TrainingState(run, {}).restore(_model()) == 1
+
+
+def test_weights_that_a_kill_has_left_unfinished_are_replaced(tmp_path):
+    run, model = RunDir(tmp_path), _model()
+    _end_epochs(state := callbacks.TrainingState(run, {}), model, [0.5])
+    (run.state / "unfinished.weights.h5").write_bytes(b"half")
+    state.on_epoch_end(1, logs(0.6))
+    assert {path.name for path in run.state.glob("*.h5")} == {"epoch_2.weights.h5"}
+
+
+def test_a_refiner_is_monitored_from_the_same_contours_after_every_epoch():
+    """The model answers with what it was given: the score is that of the contours."""
+    mask = np.zeros((2, 32, 32, 1), np.float32)
+    mask[:, 8:24, 8:24] = 1
+    slices = Slices(np.zeros(mask.shape, np.int16), mask, np.full((2, 2), 5.0, np.float32), np.array([7, 9]))
+    validation = callbacks.ScanValidation(slices, 2)
+    phi_0 = keras.Input((None, None, 1), name="phi_0")
+    answer = types.SimpleNamespace(inputs=[phi_0], predict_on_batch=lambda inputs: inputs["phi_0"])
+    validation.set_model(answer)
+    validation.on_train_begin()
+    validation.on_epoch_end(0, first := {})
+    validation.on_epoch_end(1, second := {})
+    assert 0 < first["val_dice"] < 1 and first == second
 
 
 class _Inner(keras.layers.Layer):
