@@ -5,12 +5,13 @@ from typing import Any
 
 from lsn_tf.studies.paired import BLOCK
 
+MOST_COLUMNS = 8  # of models; more become rows
 MEASURED = (
     "Dice per scan: over all voxels of a scan, on its own grid, by a model that has not seen the fold that the scan is "
     "in. A fold's figure is the mean over its scans, then over seeds; ± is the standard deviation over seeds."
 )
 PUBLISHED = (
-    "Right of ours: Actor, talk, Rice University, 14 October 2019, on LiTS, other scans and slices than here. Averages "
+    "After ours: Actor, talk, Rice University, 14 October 2019, on LiTS, other scans and slices than here. Averages "
     "are computed from the rows; those that the talk prints for the LSE, 0.604 and 0.640, do not follow from them."
 )
 PAIRED = (
@@ -51,6 +52,9 @@ def _folds(record: Mapping[str, Any]) -> str:
     for row in rows:
         ours = [_average(row["models"][model]) for model in models]
         lines.append([row["row"], *ours, *(f"{row['published'][column]:.3f}" for column in published)])
+    if len(models) > MOST_COLUMNS:
+        header, *lines = zip(header, *lines, strict=True)
+        header = ("model", *header[1:])
     return markdown_table(header, lines)
 
 

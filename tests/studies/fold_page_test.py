@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from lsn_tf.studies import fold_page
 from lsn_tf.studies.fold_page import markdown_table, page
 from lsn_tf.studies.fold_tables import fold_rows, model_row, paired_rows
 from lsn_tf.studies.trained_runs import TrainedRun
@@ -48,6 +49,15 @@ def record(**changes):
 def rows(text):
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return {cells[1].strip(): [cell.strip() for cell in cells[2:-1]] for cells in (line.split("|") for line in lines)}
+
+
+def test_many_models_are_rows(monkeypatch):
+    wide = page(record())
+    monkeypatch.setattr(fold_page, "MOST_COLUMNS", 1)
+    table = rows(page(record()).partition("Dice per scan: over")[2].partition("After ours")[0])
+    assert table["model"] == ["fold 0", "fold 1", "average"]
+    assert table["lsn"] == ["0.880 ± 0.071", "–", "–"] and table["U-Net (talk)"][0] == "0.912"
+    assert rows(wide)["fold 0"][0] == table["lsn"][0]
 
 
 def test_the_tables_show_the_numbers():
