@@ -15,6 +15,8 @@ MAX_ZOOM = 0.2  # of the size
 MAX_SHIFT = 0.1  # of the side
 MAX_CONTRAST = 0.15  # of the intensity
 MAX_INTENSITY_SHIFT_HU = 15.0
+DARK_SHARE = 0.1  # of the slices have a darker target: fat in a liver takes up to so much from its intensity
+MAX_DARKENING_HU = 80.0
 MAX_NOISE_HU = 15.0  # standard deviation
 NEGATIVE_SHARE = 0.1  # of the slices lose all of their target
 MIN_NEGATIVE_SHIFT = 0.5  # of the side; at most one side
@@ -22,7 +24,8 @@ BORDER_SHARE = 0.1  # of the slices get a border of air
 MAX_BORDER = 0.25  # of the side, at each edge
 NOISE_LENGTH = 1 << 18  # a slice takes its noise from somewhere in a sequence of so many normal numbers
 
-# What is drawn, and the number that changes nothing. Those that come with a negative or a border change nothing alone.
+# What is drawn, and the number that changes nothing. Those that come with a dark target, a negative or a border change
+# nothing alone.
 IDENTITY = {
     "rotation": 0.5,
     "zoom": 0.5,
@@ -30,6 +33,8 @@ IDENTITY = {
     "shift_x": 0.5,
     "contrast": 0.5,
     "intensity_shift": 0.5,
+    "dark": 1.0,
+    "darkening": 0.0,
     "noise": 0.0,
     "noise_start": 0.0,
     "blur": 0.0,
@@ -50,7 +55,7 @@ def draw(rng: np.random.Generator, slices: int) -> np.ndarray:
 
 
 def augment(image, mask, draws):
-    """Changes the look of each slice, takes the target out of some, turns and moves it, puts air around some.
+    """Changes the look of each slice and of some targets, takes some out, turns and moves slices, puts air around some.
 
     Args:
         image: (batch, height, width, 1), float32, HU.
@@ -63,7 +68,7 @@ def augment(image, mask, draws):
     drawn = {name: draws[:, None, None, k] for k, name in enumerate(IDENTITY)}  # (batch, 1, 1) each
     negative = drawn["negative"] < NEGATIVE_SHARE
     gone = negative[..., None] & _side_of_target(mask, drawn)
-    image, mask = _fill(gone, _other_look(image, drawn), mask)
+    image, mask = _fill(gone, _other_look(_dark_target(image, mask, drawn), drawn), mask)
     y, x = _source(drawn, negative, ops.shape(image)[1:3])
     image, mask = _sample(image, y, x, AIR_HU), _sample(mask, y, x, 0.0)
     return _fill(_border(drawn, ops.shape(image)[1:3])[..., None], image, mask)
@@ -76,6 +81,12 @@ def _fill(where, image, mask):
 
 def _signed(draws):
     return 2.0 * draws - 1.0
+
+
+def _dark_target(image, mask, drawn):
+    """Makes the target alone darker, in some of the slices, as fat does a liver."""
+    darkening = ops.where(drawn["dark"] < DARK_SHARE, MAX_DARKENING_HU * drawn["darkening"], 0.0)
+    return image - darkening[..., None] * mask
 
 
 def _other_look(image, drawn):

@@ -129,9 +129,20 @@ def test_contrast_and_intensity_shift_reach_what_their_constants_say(image, disc
     np.testing.assert_allclose(brighter, expected, rtol=1e-5, atol=1e-3)
 
 
-def test_negatives_and_borders_are_as_frequent_as_their_constants_say(rng):
+def test_a_dark_target_is_darker_and_all_else_stays(image, disc):
+    changed, mask = augmented(image, disc, draws_with(8, dark=0.05, darkening=0.5))
+    np.testing.assert_allclose(changed, image - 0.5 * augmentation.MAX_DARKENING_HU * disc, atol=1e-3)
+    np.testing.assert_array_equal(mask, disc)
+
+
+def test_negatives_borders_and_dark_targets_are_as_frequent_as_their_constants_say(rng):
     draws = augmentation.draw(rng, 40_000)
-    for name, share in (("negative", augmentation.NEGATIVE_SHARE), ("border", augmentation.BORDER_SHARE)):
+    shares = {
+        "negative": augmentation.NEGATIVE_SHARE,
+        "border": augmentation.BORDER_SHARE,
+        "dark": augmentation.DARK_SHARE,
+    }
+    for name, share in shares.items():
         assert (draws[:, list(IDENTITY).index(name)] < share).mean() == pytest.approx(share, abs=0.01)
 
 
@@ -152,6 +163,7 @@ def test_equal_draws_give_equal_slices_on_jax(rng, image, disc, tmp_path):
     draws = augmentation.draw(rng, 8)
     draws[:3, list(IDENTITY).index("negative")] = 0.0
     draws[2:5, list(IDENTITY).index("border")] = 0.0
+    draws[4:7, list(IDENTITY).index("dark")] = 0.0
     np.savez(tmp_path / "given.npz", image=image, mask=disc, draws=draws)
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
     files = [str(tmp_path / name) for name in ("given.npz", "answer.npz")]
