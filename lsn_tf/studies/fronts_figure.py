@@ -274,6 +274,6 @@ def _draw_key(figure, axes: np.ndarray, with_image: bool) -> None:
 def check_matplotlib() -> None:
     """Raises ImportError, with what to do, where matplotlib is not installed."""
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ImportError("expected matplotlib, which draws the fronts: pip install 'lsn_tf[solver]'.") from error

@@ -44,7 +44,12 @@ def run(tmp_path):
 def parent(tmp_path):
     """A process that runs a sleeping one, the number of the latter, and their log."""
     log = tmp_path / "sleeper.log"
-    process = subprocess.Popen([*python(PARENT), str(log)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*python(PARENT), str(log)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells ignore it in background
+    )
     while not last_line(log):
         assert process.poll() is None
         time.sleep(0.02)
