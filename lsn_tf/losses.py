@@ -21,8 +21,8 @@ class LevelSetLoss(keras.losses.Loss):
 
     Call arguments:
         y_true: mask, (batch, height, width, 1), in [0, 1]: the share of the pixel that lies inside.
-        y_pred: phi, mm, on the grid of the mask or on one that is coarser by a whole factor: its pixels shall then hold
-            the largest share of those below them. For the eikonal term with |grad phi| as a second channel.
+        y_pred: phi, mm, on the grid of the mask or on one that is coarser by a whole factor, over which it is averaged;
+            for the eikonal term with |grad phi| as a second channel.
 
     Returns:
         One value a slice, (batch,), reduced as Keras losses are.
@@ -51,7 +51,7 @@ class LevelSetLoss(keras.losses.Loss):
         logit = inside_logit(phi, self.width_mm)
         mask, occupancy = ops.cast(y_true, "float32"), ops.sigmoid(logit)
         if (factor := mask.shape[1] // occupancy.shape[1]) > 1:
-            mask = ops.max_pool(mask, factor, strides=factor)
+            mask = ops.average_pool(mask, factor, strides=factor)
         difference = _sum((mask - occupancy) ** 2)
         loss = self.dice * difference / (_sum(mask**2) + _sum(occupancy**2) + 1.0)
         loss = loss + self.cross_entropy * _mean(ops.softplus(logit) - logit * mask)

@@ -1,8 +1,6 @@
 """Deep supervision: the front is compared with the mask on every grid, not only at the end of its way.
 
-What a coarse grid has decided wrongly a finer one can hardly mend, since its steps carry the front a few pixels only,
-and since by the maximum principle no front appears where none is. So a coarse front shall hold every pixel that the
-target touches, be it the tip of a lobe; finer grids draw it in.
+What a coarse grid has decided wrongly a finer one can hardly mend, since its steps carry the front a few pixels only.
 
 Reference: Lee et al. (2015), Deeply-supervised nets, http://proceedings.mlr.press/v38/lee15a.html.
 """
