@@ -26,7 +26,7 @@ class LossWeights:
     cross_entropy_weight: float = 0.5
     length_weight: float = 0.0
     eikonal_weight: float = 0.0
-    coarse_weight: float = 0.25
+    coarse_weight: float = 0.1
 
     def __post_init__(self):
         if min(weights := dataclasses.astuple(self)) < 0 or self.dice_weight + self.cross_entropy_weight == 0:

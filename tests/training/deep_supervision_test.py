@@ -50,7 +50,8 @@ def test_the_loss_adds_up_the_grids_with_occupancies_as_wide_as_their_pixels(net
     total = model.train_on_batch(inputs, deep_supervision.masks_for(model, mask), return_dict=True)["loss"]
     coarse, middle, fine = model(inputs)
     finest, coarser, coarsest = (LevelSetLoss(width_mm=OCCUPANCY_WIDTH_MM * 2**level) for level in range(3))
-    expected = finest(mask, fine) + 0.25 * (coarser(mask, middle) + coarsest(mask, coarse))
+    weight = deep_supervision.LossWeights().coarse_weight
+    expected = finest(mask, fine) + weight * (coarser(mask, middle) + coarsest(mask, coarse))
     assert float(total) == pytest.approx(float(expected), rel=1e-5)
 
 
