@@ -239,8 +239,10 @@ def score_scan(
         return scoring.scan_row(scan, inside(phi[..., 0]), fold, target, contiguous, tolerance_mm)
 
     row = scores(predict(model, inputs, batch_size))
-    of_start = scores(inputs["phi_0"]) if "phi_0" in inputs else {}
-    return {**row, **{f"start_{name}": of_start[name] for name in OF_START if of_start}}
+    if "phi_0" in inputs:
+        of_start = scores(inputs["phi_0"])
+        row |= {f"start_{name}": of_start[name] for name in OF_START}
+    return row
 
 
 def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[str, Any], fold: Fold) -> dict[str, Any]:

@@ -144,7 +144,8 @@ def compiled_model(options: FitOptions, steps: int) -> keras.Model:
     keras.config.set_dtype_policy(_policy(options.mixed_precision))
     try:
         with _distribution(options.multi_gpu):
-            model = _supervised(options)
+            model = build_model(options.model, options.window_hu)
+            model = supervised(model, with_slope=options.loss.eikonal_weight > 0)
             schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
             compile_supervised(model, keras.optimizers.Adam(schedule), options.loss)
     finally:
@@ -174,8 +175,3 @@ def _in_float32(trained: keras.Model, options: FitOptions) -> keras.Model:
     model = build_model(options.model, options.window_hu)
     model.set_weights(trained.get_weights())
     return model
-
-
-def _supervised(options: FitOptions) -> keras.Model:
-    model = build_model(options.model, options.window_hu)
-    return supervised(model, with_slope=options.loss.eikonal_weight > 0)
