@@ -44,6 +44,7 @@ EPOCHS_SYNTHETIC, EPOCHS_LITS = 16, 100
 LOSS_HELP = {
     "dice_weight": "Weight in the loss: of the squared-difference Dice.",
     "cross_entropy_weight": "Weight in the loss: of the cross-entropy.",
+    "speed_weight": "Weight in the loss: of both again, of where the front expands.",
     "length_weight": "Weight in the loss: of the length of the contour.",
     "eikonal_weight": "Weight in the loss: of (|grad phi| - 1)**2 across the contour.",
     "coarse_weight": "Weight in the loss: of all grids but the finest.",
@@ -65,7 +66,8 @@ class Config:
         epochs: how many; None for what suits the data.
         hold_back: whether the scans that monitor the training are kept out of it.
         batch_size, learning_rate, seed, augment, jit, mixed_precision, multi_gpu: see `FitOptions`.
-        dice_weight, cross_entropy_weight, length_weight, eikonal_weight, coarse_weight: see `LossWeights`.
+        dice_weight, cross_entropy_weight, speed_weight, length_weight, eikonal_weight, coarse_weight: see
+            `LossWeights`.
     """
 
     model: str = "lsn"
@@ -87,6 +89,7 @@ class Config:
     multi_gpu: bool = False
     dice_weight: float = LossWeights.dice_weight
     cross_entropy_weight: float = LossWeights.cross_entropy_weight
+    speed_weight: float = LossWeights.speed_weight
     length_weight: float = LossWeights.length_weight
     eikonal_weight: float = LossWeights.eikonal_weight
     coarse_weight: float = LossWeights.coarse_weight

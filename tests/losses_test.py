@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
-from lsn_tf.losses import LevelSetLoss, contour_length
+from lsn_tf.losses import EXPANSION_LOGIT, LevelSetLoss, contour_length
 from lsn_tf.numerics.level_sets import ball
 
 
@@ -83,6 +83,22 @@ def test_on_the_contour_inside_and_outside_pull_with_equal_force():
     np.testing.assert_allclose(entropy.ravel(), np.array([0.5, -0.5]) * 0.5 / (OCCUPANCY_WIDTH_MM * 2), rtol=1e-5)
 
 
+def test_a_speed_is_compared_as_a_front_that_lies_where_it_changes_its_sign(rng):
+    mask, phi = random_case(rng)
+    speed = rng.uniform(-1, 1, size=phi.shape)
+    both = np.concatenate([phi, speed], axis=-1)
+    alone = per_slice(mask, -EXPANSION_LOGIT * speed, width_mm=1.0)
+    np.testing.assert_allclose(per_slice(mask, both, speed=0.3) - per_slice(mask, phi), 0.3 * alone, rtol=1e-4)
+
+
+def test_a_speed_is_told_where_to_expand_however_far_the_front_is():
+    mask = np.zeros((1, 4, 5, 1))
+    mask[0, :2] = 1
+    far = np.concatenate([np.full_like(mask, 1e6), np.zeros_like(mask)], axis=-1)
+    of_speed = gradient(mask, far, speed=1.0, cross_entropy=0.5, dice=0.0)[..., 1:]
+    np.testing.assert_allclose(of_speed, 0.5 * EXPANSION_LOGIT * (0.5 - mask) / mask.size, rtol=1e-5)
+
+
 def test_the_length_of_a_circle_is_its_circumference():
     """Of a sharp but resolved occupancy, in sides of the image."""
     phi = ball((64, 64), (1.0, 1.0), (31.5, 31.5), 20.0)
@@ -103,5 +119,6 @@ def test_the_eikonal_term_vanishes_for_a_distance_and_grows_with_the_square_of_t
 
 
 def test_the_loss_is_rebuilt_from_its_configuration():
-    loss = LevelSetLoss(dice=2.0, cross_entropy=0.25, length=0.1, eikonal=0.2, width_mm=2.0, name="its_name")
+    weights = {"dice": 2.0, "cross_entropy": 0.25, "speed": 0.3, "length": 0.1, "eikonal": 0.2}
+    loss = LevelSetLoss(**weights, width_mm=2.0, name="its_name")
     assert LevelSetLoss.from_config(loss.get_config()).get_config() == loss.get_config()

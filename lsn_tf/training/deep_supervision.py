@@ -1,17 +1,19 @@
-"""Deep supervision: the front is compared with the mask on every grid, not only at the end of its way.
+"""Deep supervision: front and speed are compared with the mask on every grid, not only the front at the end of its way.
 
 What a coarse grid has decided wrongly a finer one can hardly mend, since its steps carry the front a few pixels only.
+And a front tells the speed what was wrong only where it has passed.
 
 Reference: Lee et al. (2015), Deeply-supervised nets, http://proceedings.mlr.press/v38/lee15a.html.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 from keras import layers, ops
 
-from lsn_tf.layers import StencilConv
+from lsn_tf.layers import SpeedCorrection, StencilConv
 from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
 from lsn_tf.losses import LevelSetLoss
 from lsn_tf.models import LevelSetNetwork
@@ -24,6 +26,7 @@ class LossWeights:
 
     dice_weight: float = 1.0
     cross_entropy_weight: float = 0.5
+    speed_weight: float = 0.5
     length_weight: float = 0.0
     eikonal_weight: float = 0.0
     coarse_weight: float = 0.1
@@ -37,8 +40,8 @@ class LossWeights:
 
 
 @keras.saving.register_keras_serializable("lsn_tf")
-class WithSlope(layers.Layer):
-    """Puts |grad phi|, by central differences, beside phi; both float32, (batch, height, width, 2)."""
+class Slope(layers.Layer):
+    """|grad phi| by central differences, float32, shaped like phi."""
 
     def build(self, phi_shape, spacing_shape=None):
         self.gradient = StencilConv(gradient_names(2), dtype=self.dtype_policy, name="gradient")
@@ -47,43 +50,51 @@ class WithSlope(layers.Layer):
 
     def call(self, phi, spacing):
         squared = sum(ops.square(derivative) for derivative in self.gradient(phi, spacing))
-        return ops.concatenate([phi, ops.sqrt(squared + keras.config.epsilon())], axis=-1)
+        return ops.sqrt(squared + keras.config.epsilon())
 
 
-def supervised(model: keras.Model, with_slope: bool = False) -> keras.Model:
-    """Returns a model with the same layers and phi of every grid as outputs, coarsest first.
+def supervised(model: keras.Model, optimizer: keras.optimizers.Optimizer, weights: LossWeights) -> keras.Model:
+    """Returns a model with the same layers, compiled with a loss on every grid, as wide as its pixels.
+
+    Its outputs, coarsest first, are phi with, as far as the loss asks for them, V (the mean over the steps where they
+    have one each) and |grad phi| as further channels. Only a speed that is learned is compared with the mask. On JAX
+    XLA compiles the whole training step; on TensorFlow only the level set steps, see `tracing.py`.
 
     Args:
         model: a `LevelSetNetwork`, or any other, which has one grid.
-        with_slope: whether |grad phi| is a second channel of every output.
+        optimizer: of the weights.
+        weights: of the parts of the loss.
     """
-    grids, spacings = [model.output], [model.input["spacing"]]
+    grids = [{"phi": model.output, "spacing": model.input["spacing"]}]
     if isinstance(model, LevelSetNetwork):
-        grids = [evolution.output for evolution in model.evolutions]
-        spacings = [equation["spacing"] for equation in model.equations]
-    if with_slope:
-        grids = [
-            WithSlope(dtype="float32", name=f"with_slope_{n}")(*pair)
-            for n, pair in enumerate(zip(grids, spacings, strict=True))
-        ]
-    return keras.Model(model.inputs, grids, name=model.name) if len(grids) > 1 or with_slope else model
-
-
-def compile_supervised(model: keras.Model, optimizer: keras.optimizers.Optimizer, weights: LossWeights) -> None:
-    """Compiles a model with a loss on each output, as wide as the pixels of its grid.
-
-    On JAX XLA compiles the whole training step; on TensorFlow only the level set steps, see `tracing.py`.
-    """
+        pairs = zip(model.equations, model.evolutions, strict=True)
+        grids = [{**equation, "phi": evolution.output} for equation, evolution in pairs]
+    learns_speed = any(isinstance(layer, SpeedCorrection) for layer in model.layers)
+    speed_weight = weights.speed_weight if learns_speed else 0.0
+    outputs = [_compared(grid, speed_weight > 0, weights.eikonal_weight > 0) for grid in grids]
     parts = {
         "dice": weights.dice_weight,
         "cross_entropy": weights.cross_entropy_weight,
+        "speed": speed_weight,
         "length": weights.length_weight,
         "eikonal": weights.eikonal_weight,
     }
-    levels = reversed(range(len(model.outputs)))
+    levels = reversed(range(len(outputs)))
     losses = [LevelSetLoss(width_mm=OCCUPANCY_WIDTH_MM * 2**level, **parts) for level in levels]
     shares = [weights.coarse_weight] * (len(losses) - 1) + [1.0]
-    model.compile(optimizer, losses, loss_weights=shares, jit_compile=keras.backend.backend() == "jax")
+    with_outputs = keras.Model(model.inputs, outputs, name=model.name)
+    with_outputs.compile(optimizer, losses, loss_weights=shares, jit_compile=keras.backend.backend() == "jax")
+    return with_outputs
+
+
+def _compared(grid: Mapping[str, Any], with_speed: bool, with_slope: bool):
+    """Returns phi of a grid, with the channels beside it that the loss asks for."""
+    channels = [grid["phi"]]
+    if with_speed:
+        channels.append(ops.mean(grid["fields"]["speed"], axis=-1, keepdims=True))
+    if with_slope:
+        channels.append(Slope(dtype="float32")(grid["phi"], grid["spacing"]))
+    return ops.concatenate(channels, axis=-1) if len(channels) > 1 else channels[0]
 
 
 def masks_for(model: keras.Model, mask: Any) -> tuple[Any, ...]:

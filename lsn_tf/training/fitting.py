@@ -16,7 +16,7 @@ from lsn_tf.artifacts import RunDir, write_json
 from lsn_tf.data.pipeline import Slices, steps_per_epoch, training_batches
 from lsn_tf.models import build_model, starts_from_given
 from lsn_tf.training.callbacks import CollapsedError, CollapseDetector, EpochSeeds, ScanValidation, TrainingState
-from lsn_tf.training.deep_supervision import LossWeights, compile_supervised, masks_for, supervised
+from lsn_tf.training.deep_supervision import LossWeights, masks_for, supervised
 
 logger = logging.getLogger(__name__)
 RETRY_SEED_OFFSET = 1_000_003  # seed of the second attempt
@@ -145,9 +145,8 @@ def compiled_model(options: FitOptions, steps: int) -> keras.Model:
     try:
         with _distribution(options.multi_gpu):
             model = build_model(options.model, options.window_hu)
-            model = supervised(model, with_slope=options.loss.eikonal_weight > 0)
             schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
-            compile_supervised(model, keras.optimizers.Adam(schedule), options.loss)
+            model = supervised(model, keras.optimizers.Adam(schedule), options.loss)
     finally:
         keras.config.set_dtype_policy(previous)
     if _on_tensorflow():
@@ -173,5 +172,6 @@ def _policy(precision: str) -> str:
 def _in_float32(trained: keras.Model, options: FitOptions) -> keras.Model:
     """Returns the model with its trained weights, free of the precision and the compilation of the training."""
     model = build_model(options.model, options.window_hu)
-    model.set_weights(trained.get_weights())
+    for layer in model.layers:
+        layer.set_weights(trained.get_layer(layer.name).get_weights())
     return model
