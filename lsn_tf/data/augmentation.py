@@ -13,10 +13,10 @@ AIR_HU = -1000.0
 MAX_ROTATION = math.radians(15.0)
 MAX_ZOOM = 0.2  # of the size
 MAX_SHIFT = 0.1  # of the side
-MAX_CONTRAST = 0.15  # of the intensity
-MAX_INTENSITY_SHIFT_HU = 15.0
-DARK_SHARE = 0.1  # of the slices have a darker target: fat in a liver takes up to so much from its intensity
-MAX_DARKENING_HU = 80.0
+MAX_CONTRAST = 0.25  # of the intensity
+MAX_INTENSITY_SHIFT_HU = 25.0
+DARK_SHARE = 0.1  # of the slices have a darker target, as fat makes a liver
+DARKEST_HU = 20.0  # mean intensity of such a target
 MAX_NOISE_HU = 15.0  # standard deviation
 NEGATIVE_SHARE = 0.1  # of the slices lose all of their target
 MIN_NEGATIVE_SHIFT = 0.5  # of the side; at most one side
@@ -85,8 +85,10 @@ def _signed(draws):
 
 def _dark_target(image, mask, drawn):
     """Makes the target alone darker, in some of the slices, as fat does a liver."""
-    darkening = ops.where(drawn["dark"] < DARK_SHARE, MAX_DARKENING_HU * drawn["darkening"], 0.0)
-    return image - darkening[..., None] * mask
+    axes = (1, 2, 3)
+    mean = ops.sum(image * mask, axis=axes, keepdims=True) / ops.maximum(ops.sum(mask, axis=axes, keepdims=True), 1.0)
+    darkening = drawn["darkening"][..., None] * ops.relu(mean - DARKEST_HU)
+    return image - ops.where(drawn["dark"][..., None] < DARK_SHARE, darkening, 0.0) * mask
 
 
 def _other_look(image, drawn):
