@@ -12,8 +12,8 @@ fails is reported and does not stop the others. Several such commands may share 
 are made of what there is.
 
 Writes into --results_dir: crossval.md (the tables), crossval.json (all of it), crossval.csv (a row a training),
-scans.csv (a row a training and held-out scan) and, with matplotlib, crossval.png. Exits with 1 if a training has
-failed.
+scans.csv (a row a training and held-out scan), certificates/ (of every training) and, with matplotlib, crossval.png.
+Exits with 1 if a training has failed.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ from typing import Any
 from absl import flags
 
 from lsn_tf import common_flags, train
-from lsn_tf.artifacts import RunDir, file_name, replaced, write_csv, write_json
+from lsn_tf.artifacts import RunDir, file_name, read_json, replaced, write_csv, write_json
 from lsn_tf.data.folds import NUM_FOLDS, training_folds
 from lsn_tf.data.sources import Source, open_source
 from lsn_tf.evaluate import SYNTHETIC_NOTICE
@@ -149,6 +149,10 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
     }
     folder = pathlib.Path(config.results_dir or f"results/{file_name(source.name)}")
     write_record(record, runs, folder)
+    for training in trainings:
+        if training.run.certificate.is_file():
+            certificate = read_json(training.run.certificate)
+            write_json(folder / "certificates" / f"{training.run.path.name}.json", certificate)
     return {**record, "results_dir": str(folder)}
 
 

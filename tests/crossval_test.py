@@ -75,6 +75,13 @@ def test_the_record_is_written_and_says_the_same_everywhere(run, tmp_path):
     assert (results / "crossval.md").read_text() == page(read_json(results / "crossval.json"))
     rows, scans = read_csv(results / "crossval.csv"), read_csv(results / "scans.csv")
     assert [row["certified"] for row in rows] == ["yes", "no"] * 4
+    certificates = results.glob("certificates/*.json")
+    assert {file.name: read_json(file)["certified"] for file in certificates} == {
+        f"{model}-fold{fold}-seed{seed}.json": model == "lse"
+        for model in ("lse", "unet")
+        for fold in (0, 1)
+        for seed in (0, 1)
+    }
     assert len(scans) == 2 * 2 * 2 * 6 and {"model", "seed", "volume_id", "dice", "hd95_mm"} == scans[0].keys() - {
         "fold"
     }
