@@ -35,7 +35,7 @@ from lsn_tf.artifacts import RunDir, file_name, read_json, replaced, write_csv, 
 from lsn_tf.data.folds import NUM_FOLDS, training_folds
 from lsn_tf.data.sources import Source, open_source
 from lsn_tf.evaluate import SYNTHETIC_NOTICE
-from lsn_tf.models import build_model, starts_from_given
+from lsn_tf.models import build_model
 from lsn_tf.studies.dice_figure import draw_dice
 from lsn_tf.studies.fold_page import page
 from lsn_tf.studies.fold_tables import MEANS, fold_rows, model_row, paired_rows
@@ -167,10 +167,10 @@ def _versions() -> dict[str, str]:
 def _check_starts(variants: Sequence[Variant]) -> None:
     """Raises ValueError for a model that starts from contours of the reference, as if it could be compared."""
     for variant in variants:
-        if starts_from_given(build_model(variant.model, train.PUBLISHED_WINDOW_HU)):
+        if build_model(variant.model, train.PUBLISHED_WINDOW_HU).given_contour:
             raise ValueError(
-                f"models must need no initial contour. Received {variant.label!r}, which starts from the reference "
-                "with errors. Train it with python -m lsn_tf.train, and score it with lsn_tf.evaluate --start_from."
+                f"models must need no initial contour. Received {variant.label!r}, which is given one that the "
+                "reference knows. Train it with python -m lsn_tf.train, and score it with lsn_tf.evaluate --start_from."
             )
 
 

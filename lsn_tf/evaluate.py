@@ -8,8 +8,9 @@ with --dataset, --data_dir, --arrays and --fold into another --results_dir: --fo
 published fold covers, --fold=all everything in a data set that the run was not trained on.
 
 A network that improves given contours (`lsn_refiner`) starts from the masks of another run with --start_from=RUN_DIR,
-otherwise from simulated contours: the *reference*, with errors such as a user makes, so that its scores are no
-segmentation of an unknown image. dice.csv then has the scores of the start too.
+otherwise from simulated contours: the *reference*, with errors such as a user makes (or a click inside it, as
+--model=lsn:initial_contour=seed_point wants), so that its scores are no segmentation of an unknown image. dice.csv then
+has the scores of the start too.
 """
 
 import dataclasses
@@ -31,7 +32,7 @@ from lsn_tf.data.folds import NUM_FOLDS, NUM_VOLUMES
 from lsn_tf.data.pipeline import target_mask
 from lsn_tf.data.sources import EXTRA, Fold, Source, is_contiguous, open_source
 from lsn_tf.data.volumes import Scan
-from lsn_tf.models import AnySize, starts_from_given
+from lsn_tf.models import AnySize
 from lsn_tf.numerics.level_sets import distance_to_pixels, inside
 from lsn_tf.prediction import predict
 
@@ -90,7 +91,7 @@ def evaluate(config: Config) -> dict[str, Any]:
         "distances": scoring.IN_SPACE if contiguous else scoring.IN_PLANE,
         "surface_tolerance_mm": config.surface_tolerance_mm,
     }
-    started = _summary_of_start(rows, config.start_from) if starts_from_given(model.model) else {}
+    started = _summary_of_start(rows, config.start_from) if model.model.given_contour else {}
     results = {**scoring.summary(rows), **measured, **started, **_provenance(run, model, source, trained, fold)}
     written = RunDir(config.results_dir or run.path)
     write_csv(written.dice, [{k: v for k, v in row.items() if k != "slice_dice"} for row in rows])
@@ -140,7 +141,7 @@ def _start(config: Config, model: AnySize, target: str, source: Source, folds: S
     """Returns the model whose masks are the initial contours; None where there are none, or simulated ones."""
     if config.start_from is None:
         return None
-    if not starts_from_given(model.model):
+    if model.model.given_contour != "given":
         raise ValueError(
             f"start_from is for networks that start from given contours, as --model=lsn_refiner. Received "
             f"start_from={config.start_from} for a {model.model.name}."
@@ -154,7 +155,7 @@ def _start(config: Config, model: AnySize, target: str, source: Source, folds: S
             f"with target={started['target']}."
         )
     start = load_segmenter(run)
-    if starts_from_given(start.model):
+    if start.model.given_contour:
         raise ValueError(
             f"start_from must be a run that needs no start itself. Received {run.path}, a {started['model']}."
         )
@@ -205,11 +206,12 @@ def scan_inputs(
     """
     spacing = np.tile(np.asarray(scan.spacing_mm[1:], np.float32), (len(scan.image), 1))
     inputs = {"image": scan.image[..., None].astype(np.float32), "spacing": spacing}
-    if not starts_from_given(model.model):
+    if not (kind := model.model.given_contour):
         return inputs
     if start is None:
         reference = target_mask(scan.label, target)[..., None]
-        return {**inputs, "phi_0": simulated_contours(reference, spacing, np.random.default_rng(scan.volume_id))}
+        contours = simulated_contours(kind, reference, spacing, np.random.default_rng(scan.volume_id))
+        return {**inputs, "phi_0": contours}
     masks = inside(predict(start, inputs, batch_size)[..., 0])
     distances = [distance_to_pixels(*pair) for pair in zip(masks, spacing, strict=True)]
     return {**inputs, "phi_0": np.stack(distances)[..., None]}

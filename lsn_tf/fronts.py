@@ -26,7 +26,7 @@ from lsn_tf.data.pipeline import target_mask
 from lsn_tf.data.sources import Source
 from lsn_tf.data.volumes import Scan
 from lsn_tf.evaluate import load_segmenter, open_run_source, scan_inputs
-from lsn_tf.models import AnySize, LevelSetNetwork, starts_from_given
+from lsn_tf.models import AnySize, LevelSetNetwork
 from lsn_tf.solver import to_solver
 from lsn_tf.studies.fronts_figure import Row, check_matplotlib, draw_fronts, fronts_by_grid
 
@@ -81,7 +81,7 @@ def fronts(config: Config) -> dict[str, Any]:
         label = "\n".join(filter(None, [", ".join(names), f"scan {volume_id}, slice {n}"]))
         rows.append(slice_fronts(segmenter, scan, n, trained["target"], label, dice))
         shown.append({"scan": volume_id, "slice": n, "dice": dice, "rank": names})
-    start = "from a simulated contour" if starts_from_given(segmenter.model) else "from grid to grid"
+    start = "from a simulated contour" if segmenter.model.given_contour else "from grid to grid"
     title = f"{_title(trained, source)}: the front φ = 0 {start}"
     draw_fronts(rows, output, tuple(trained["window_hu"]), title, config.with_image)
     return {"output": str(output), "rows": shown}

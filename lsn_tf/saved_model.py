@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from lsn_tf.layers import Occupancy
-from lsn_tf.models import AnySize, starts_from_given
+from lsn_tf.models import AnySize
 from lsn_tf.numerics.level_sets import INSIDE
 from lsn_tf.training.tracing import trace_steps_once
 
@@ -23,7 +23,7 @@ def write_saved_model(model: AnySize, folder: pathlib.Path) -> None:
     trace_steps_once(model.model, jit_compile=False)
 
     def signature(dtype):
-        return _signature(dtype, starts_from_given(model.model))
+        return _signature(dtype, model.model.given_contour is not None)
 
     @tf.function(input_signature=signature("float32"))  # traced once for all types of images
     def segment(image, *others):

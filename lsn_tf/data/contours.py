@@ -1,4 +1,4 @@
-"""Initial contours such as a user, or another network, would give: references with errors, as signed distances."""
+"""Initial contours such as a user, or another network, would give: references with errors, or discs about a click."""
 
 import numpy as np
 from scipy import ndimage
@@ -13,10 +13,16 @@ MAX_ISLANDS, ISLAND_RADIUS_MM = 2, (3.0, 15.0)  # discs anywhere in the field of
 MAX_BITES, BITE_RADIUS_MM = 2, (3.0, 25.0)  # discs out of the target
 
 
-def simulated_contours(mask: np.ndarray, spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Returns initial contours near a reference: too large or too small, wavy, with islands and bites.
+SEED_RADIUS_MM = 8.0
+SEED_DEPTH = 0.5  # of the largest depth in the target: no user clicks next to its border
+
+
+def simulated_contours(kind: str, mask: np.ndarray, spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns initial contours that know something of a reference.
 
     Args:
+        kind: "given" for contours near it: too large or too small, wavy, with islands and bites; "seed_point" for a
+            disc about a point well inside it, and none where it is empty.
         mask: (n, height, width, 1), the share of each pixel that is target.
         spacing: (n, 2), (dy, dx) in mm.
         rng: from which all that is random is drawn, slice by slice.
@@ -24,11 +30,21 @@ def simulated_contours(mask: np.ndarray, spacing: np.ndarray, rng: np.random.Gen
     Returns:
         phi_0, shaped like mask, float32, mm, see `distance_to_pixels`.
     """
+    simulated = {"given": _near, "seed_point": _around_click}[kind]
     slices = zip(mask[..., 0] > 0.5, spacing, strict=True)
-    return np.stack([_simulated(of_slice, h, rng) for of_slice, h in slices])[..., None]
+    return np.stack([simulated(of_slice, h, rng) for of_slice, h in slices]).astype(np.float32)[..., None]
 
 
-def _simulated(mask: np.ndarray, spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _around_click(mask: np.ndarray, spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns the signed distance to a disc about some pixel deep in a mask."""
+    depth = -distance_to_pixels(mask, spacing)
+    if not mask.any():
+        return -depth
+    centre = np.unravel_index(rng.choice(np.flatnonzero(depth >= SEED_DEPTH * depth.max())), mask.shape)
+    return ball(mask.shape, spacing, np.multiply(centre, spacing), SEED_RADIUS_MM)
+
+
+def _near(mask: np.ndarray, spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     phi = distance_to_pixels(mask, spacing)
     if rng.random() < UNTOUCHED_SHARE:
         return phi

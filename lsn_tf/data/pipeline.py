@@ -82,7 +82,12 @@ def steps_per_epoch(slices: Slices, batch_size: int) -> int:
 
 
 def training_batches(
-    slices: Slices, batch_size: int, seed: int, first_epoch: int = 0, augmented: bool = True, contours: bool = False
+    slices: Slices,
+    batch_size: int,
+    seed: int,
+    first_epoch: int = 0,
+    augmented: bool = True,
+    contours: str | None = None,
 ) -> Iterator[Batch]:
     """Returns endless epochs of shuffled batches ({image, spacing[, phi_0]}, mask), `steps_per_epoch` each.
 
@@ -95,7 +100,7 @@ def training_batches(
         seed: of all that is random.
         first_epoch: the first that is wanted.
         augmented: whether image and mask are changed, see `augment`.
-        contours: whether there are initial contours too, "phi_0", see `simulated_contours`.
+        contours: the kind of initial contours, "phi_0", see `simulated_contours`; None for none.
 
     Raises:
         ValueError: if there are fewer slices than a batch.
@@ -108,7 +113,7 @@ def training_batches(
 
 
 def _epoch(
-    slices: Slices, batch_size: int, steps: int, seed: int, epoch: int, augmented: bool, contours: bool
+    slices: Slices, batch_size: int, steps: int, seed: int, epoch: int, augmented: bool, contours: str | None
 ) -> Iterator[Batch]:
     rng, of_contours = np.random.default_rng([seed, epoch]), np.random.default_rng([seed, epoch, 1])
     order = rng.permutation(len(slices))
@@ -119,7 +124,7 @@ def _epoch(
                 image, mask = _compiled_augment()(image, mask, draw(rng, batch_size))
         inputs = {"image": image, "spacing": slices.spacing[chosen]}
         if contours:
-            inputs["phi_0"] = simulated_contours(np.asarray(mask), inputs["spacing"], of_contours)
+            inputs["phi_0"] = simulated_contours(contours, np.asarray(mask), inputs["spacing"], of_contours)
         yield inputs, mask
 
 

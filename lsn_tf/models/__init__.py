@@ -8,7 +8,6 @@ from typing import Any
 import keras
 
 from lsn_tf.models.any_size import AnySize
-from lsn_tf.models.image_to_phi import starts_from_given
 from lsn_tf.models.level_set import LevelSetNetwork
 from lsn_tf.models.unet import UNet
 
@@ -98,4 +97,4 @@ def build_model(text: str, window: tuple[float, float]) -> keras.Model:
     return model(window, **options)
 
 
-__all__ = ["PRESETS", "AnySize", "LevelSetNetwork", "UNet", "build_model", "parse_model", "starts_from_given"]
+__all__ = ["PRESETS", "AnySize", "LevelSetNetwork", "UNet", "build_model", "parse_model"]

@@ -14,11 +14,6 @@ def model_inputs() -> dict[str, keras.KerasTensor]:
     }
 
 
-def starts_from_given(model: keras.Model) -> bool:
-    """Whether a functional model has a third input, the level set function "phi_0" that it starts from."""
-    return "phi_0" in {tensor.name for tensor in model.inputs}
-
-
 class ImageToPhi(keras.Model):
     """A functional model from an image and its spacing to phi, rebuilt from the arguments of its constructor.
 
@@ -28,11 +23,15 @@ class ImageToPhi(keras.Model):
         divisor: height and width of an image must be multiples of it.
         config: the arguments of the subclass' constructor.
         name: of the model.
+
+    Attributes:
+        given_contour: what its third input "phi_0" is, the config's "initial_contour"; None if it has none.
     """
 
     def __init__(self, inputs: dict, phi: keras.KerasTensor, divisor: int, config: Mapping[str, Any], name: str):
         super().__init__(inputs, phi, name=name)
         self.divisor = divisor
+        self.given_contour = config["initial_contour"] if "phi_0" in inputs else None
         self._config = {**config, "name": name}
 
     def call(self, inputs, training=None, mask=None):

@@ -18,6 +18,8 @@ from lsn_tf.layers import (
 from lsn_tf.models.encoder_decoder import encoder_decoder, get_block
 from lsn_tf.models.image_to_phi import ImageToPhi, model_inputs
 
+INITIAL_CONTOURS = ("disc", "given", "seed_point")
+
 
 @keras.saving.register_keras_serializable("lsn_tf")
 class LevelSetNetwork(ImageToPhi):
@@ -44,15 +46,16 @@ class LevelSetNetwork(ImageToPhi):
             maximum principle, see `LevelSetStep`.
         edges: "gradient" for the classical edge indicator, "learned" for 3x3 kernels, or "none": g = 1, and edges are
             for the network to find.
-        initial_contour: "disc" starts from a fixed disc, "given" from a level set function of the user's, e.g. of
-            `numerics.level_sets.from_seed_points` or `distance_to_pixels`, as a third input.
+        initial_contour: "disc" starts from a fixed disc; the others from a level set function that is a third input:
+            "given" from a contour near by, as of `numerics.level_sets.distance_to_pixels`, "seed_point" from a small
+            disc about a point inside, as of `numerics.level_sets.from_seed_points`.
         balloon: V in flat regions before any correction, mm/s.
         attraction: pull towards edges before any correction, mm**2/s; with 0 there is no such term.
         smoothing: weight of curvature before any correction, mm/s.
 
     Call arguments:
         inputs: {"image": (batch, height, width, 1) in HU, "spacing": (batch, 2) = (dy, dx) in mm};
-            height and width are multiples of 2**(depth - 1). With initial_contour="given" also
+            height and width are multiples of 2**(depth - 1). If initial_contour is not "disc" also
             "phi_0": (batch, height, width, 1), mm.
 
     Returns:
@@ -87,8 +90,8 @@ class LevelSetNetwork(ImageToPhi):
         smoothing: float = 0.125,
         name: str = "lsn",
     ):
-        if initial_contour not in ("disc", "given"):
-            raise ValueError(f'initial_contour must be "disc" or "given". Received {initial_contour!r}.')
+        if initial_contour not in INITIAL_CONTOURS:
+            raise ValueError(f"initial_contour must be one of {INITIAL_CONTOURS}. Received {initial_contour!r}.")
         if not tied and not width:
             raise ValueError("steps must be tied where no network (width > 0) gives each its own coefficients.")
         steps = (steps,) * scales if isinstance(steps, int) else tuple(steps)
@@ -96,7 +99,7 @@ class LevelSetNetwork(ImageToPhi):
             raise ValueError(f"steps must be one number, or one for each of {scales} scales. Received {steps}.")
         depth = max(depth or scales, scales) if width else scales
         inputs = model_inputs()
-        if initial_contour == "given":
+        if initial_contour != "disc":
             inputs["phi_0"] = keras.Input((None, None, 1), name="phi_0", dtype="float32")
         windowed = HounsfieldWindow(window, dtype="float32", name="window")(inputs["image"])
         features = [None] * scales

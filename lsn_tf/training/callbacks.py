@@ -13,7 +13,6 @@ from lsn_tf.artifacts import RunDir, read_json, write_csv, write_json
 from lsn_tf.data.contours import simulated_contours
 from lsn_tf.data.pipeline import Slices
 from lsn_tf.metrics import dice
-from lsn_tf.models import starts_from_given
 from lsn_tf.numerics.level_sets import inside
 from lsn_tf.prediction import predict
 from lsn_tf.training.deep_supervision import finest
@@ -41,8 +40,8 @@ class ScanValidation(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.inputs = {"image": self.slices.image.astype(np.float32), "spacing": self.slices.spacing}
-        if starts_from_given(self.model):
-            contours = simulated_contours(self.slices.mask, self.slices.spacing, np.random.default_rng(0))
+        if kind := self.model.given_contour:
+            contours = simulated_contours(kind, self.slices.mask, self.slices.spacing, np.random.default_rng(0))
             self.inputs["phi_0"] = contours
 
     def on_epoch_end(self, epoch, logs=None):

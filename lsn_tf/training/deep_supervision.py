@@ -61,7 +61,7 @@ def supervised(model: keras.Model, optimizer: keras.optimizers.Optimizer, weight
     XLA compiles the whole training step; on TensorFlow only the level set steps, see `tracing.py`.
 
     Args:
-        model: a `LevelSetNetwork`, or any other, which has one grid.
+        model: a `LevelSetNetwork`, or another of `lsn_tf.models`, which has one grid.
         optimizer: of the weights.
         weights: of the parts of the loss.
     """
@@ -83,6 +83,7 @@ def supervised(model: keras.Model, optimizer: keras.optimizers.Optimizer, weight
     losses = [LevelSetLoss(width_mm=OCCUPANCY_WIDTH_MM * 2**level, **parts) for level in levels]
     shares = [weights.coarse_weight] * (len(losses) - 1) + [1.0]
     with_outputs = keras.Model(model.inputs, outputs, name=model.name)
+    with_outputs.given_contour = model.given_contour
     with_outputs.compile(optimizer, losses, loss_weights=shares, jit_compile=keras.backend.backend() == "jax")
     return with_outputs
 

@@ -14,7 +14,7 @@ import keras
 
 from lsn_tf.artifacts import RunDir, write_json
 from lsn_tf.data.pipeline import Slices, steps_per_epoch, training_batches
-from lsn_tf.models import build_model, starts_from_given
+from lsn_tf.models import build_model
 from lsn_tf.training.callbacks import CollapsedError, CollapseDetector, EpochSeeds, ScanValidation, TrainingState
 from lsn_tf.training.deep_supervision import LossWeights, masks_for, supervised
 
@@ -113,7 +113,7 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
         state,
         *([keras.callbacks.TensorBoard(run.tensorboard)] if _on_tensorflow() else []),
     ]
-    contours = starts_from_given(model)
+    contours = model.given_contour
     batches = training_batches(training, options.batch_size, options.seed, first_epoch, options.augment, contours)
     if first_epoch < options.epochs:
         model.fit(

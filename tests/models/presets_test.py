@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lsn_tf.losses import LevelSetLoss
-from lsn_tf.models import PRESETS, build_model, parse_model, starts_from_given
+from lsn_tf.models import PRESETS, build_model, parse_model
 
 WINDOW = (-100.0, 400.0)
 every_preset = pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -25,13 +25,13 @@ def batch(rng, shape=(32, 48), model=None):
     """Returns two images, with an initial contour if the model starts from a given one."""
     image = (200 * rng.normal(size=(2, *shape, 1))).astype(np.float32)
     inputs = {"image": image, "spacing": np.float32([[0.7, 0.9], [2.0, 1.5]])}
-    return {**inputs, "phi_0": np.ones_like(image)} if model and starts_from_given(model) else inputs
+    return {**inputs, "phi_0": np.ones_like(image)} if model and model.given_contour else inputs
 
 
 @every_model
 def test_every_model_maps_image_and_spacing_to_phi(model, rng):
     shapes = {"image": (None, None, None, 1), "spacing": (None, 2)}
-    shapes |= {"phi_0": (None, None, None, 1)} if starts_from_given(model) else {}
+    shapes |= {"phi_0": (None, None, None, 1)} if model.given_contour else {}
     assert {name: tensor.shape for name, tensor in model.input.items()} == shapes
     assert model.output_shape == (None, None, None, 1) and model.output.dtype == "float32"
     phi = keras.ops.convert_to_numpy(model(batch(rng, model=model)))

@@ -59,7 +59,7 @@ def test_a_scan_is_scored_over_all_its_voxels():
     image[2] = -1
     slices = Slices(image, mask, np.ones((3, 2), np.float32), np.array([7, 7, 9]))
     validation = callbacks.ScanValidation(slices, 2)
-    validation.set_model(types.SimpleNamespace(inputs=[], predict_on_batch=lambda inputs: -inputs["image"]))
+    validation.set_model(types.SimpleNamespace(given_contour=None, predict_on_batch=lambda inputs: -inputs["image"]))
     validation.on_train_begin()
     validation.on_epoch_end(0, scores := {})
     assert scores["val_dice"] == pytest.approx((2 * 6 / (6 + 8) + 0) / 2)
@@ -134,8 +134,7 @@ def test_a_refiner_is_monitored_from_the_same_contours_after_every_epoch():
     mask[:, 8:24, 8:24] = 1
     slices = Slices(np.zeros(mask.shape, np.int16), mask, np.full((2, 2), 5.0, np.float32), np.array([7, 9]))
     validation = callbacks.ScanValidation(slices, 2)
-    phi_0 = keras.Input((None, None, 1), name="phi_0")
-    answer = types.SimpleNamespace(inputs=[phi_0], predict_on_batch=lambda inputs: inputs["phi_0"])
+    answer = types.SimpleNamespace(given_contour="given", predict_on_batch=lambda inputs: inputs["phi_0"])
     validation.set_model(answer)
     validation.on_train_begin()
     validation.on_epoch_end(0, first := {})
