@@ -12,8 +12,8 @@ fails is reported and does not stop the others. Several such commands may share 
 are made of what there is.
 
 Writes into --results_dir: crossval.md (the tables), crossval.json (all of it), crossval.csv (a row a training),
-scans.csv (a row a training and held-out scan), certificates/ (of every training) and, with matplotlib, crossval.png.
-Exits with 1 if a training has failed.
+scans.csv (a row a training and held-out scan), certificates/ (of every training that is done) and, with matplotlib,
+crossval.png. Exits with 1 if a training has failed.
 """
 
 import contextlib
@@ -149,8 +149,8 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
     }
     folder = pathlib.Path(config.results_dir or f"results/{file_name(source.name)}")
     write_record(record, runs, folder)
-    for training in trainings:
-        if training.run.certificate.is_file():
+    for training, run in zip(trainings, runs, strict=True):
+        if run.certified is not None:
             certificate = read_json(training.run.certificate)
             write_json(folder / "certificates" / f"{training.run.path.name}.json", certificate)
     return {**record, "results_dir": str(folder)}
@@ -165,7 +165,7 @@ def _versions() -> dict[str, str]:
 
 
 def _check_starts(variants: Sequence[Variant]) -> None:
-    """Raises ValueError for a model that starts from contours of the reference, as if it could be compared."""
+    """Raises ValueError for a model that is given a contour which knows the reference, as if it could be compared."""
     for variant in variants:
         if build_model(variant.model, train.PUBLISHED_WINDOW_HU).given_contour:
             raise ValueError(

@@ -15,9 +15,10 @@ class LevelSetLoss(keras.losses.Loss):
     Dice: sum (y - p)**2 / (sum y**2 + sum p**2), per slice, as published, with one pixel added to the denominator so
     that an empty slice has loss 0 when it is recognised. Cross-entropy: the mean over the pixels; its gradient does not
     vanish far from the contour. Speed: both again, of the sign of V: the front shall expand where the target is and
-    retreat elsewhere, as in region competition. What is asked of phi reaches V only where the front has passed, this
-    reaches it everywhere. Length: that of the contour, sum |grad p|, in sides of the image, as Chan and Vese penalise
-    it. Eikonal: the mean of (|grad phi| - 1)**2 across the contour, which keeps phi a distance there.
+    retreat elsewhere, as in region competition. What is asked of phi reaches V only on the way to pixels that come out
+    wrong, this reaches it everywhere; since V is bounded it never becomes zero. Length: that of the contour,
+    sum |grad p|, in sides of the image, as Chan and Vese penalise it. Eikonal: the mean of (|grad phi| - 1)**2 across
+    the contour, which keeps phi a distance there.
 
     Args:
         dice, cross_entropy, speed, length, eikonal: their weights.

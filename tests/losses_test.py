@@ -99,6 +99,15 @@ def test_a_speed_is_told_where_to_expand_however_far_the_front_is():
     np.testing.assert_allclose(of_speed, 0.5 * EXPANSION_LOGIT * (0.5 - mask) / mask.size, rtol=1e-5)
 
 
+def test_a_speed_that_retreats_from_an_empty_slice_keeps_the_loss_that_its_bound_leaves(rng):
+    """V = -1 everywhere: p = 1 / (1 + exp(4)) at each of n pixels, so Dice is n p**2 / (n p**2 + 1)."""
+    mask = np.zeros((1, 32, 32, 1))
+    both = np.concatenate([np.full_like(mask, 1e6), np.full_like(mask, -1.0)], axis=-1)
+    p = 1 / (1 + np.exp(EXPANSION_LOGIT))
+    dice = 1024 * p**2 / (1024 * p**2 + 1)
+    assert per_slice(mask, both, speed=1.0)[0] == pytest.approx(dice - 0.5 * np.log(1 - p), rel=1e-4)
+
+
 def test_the_length_of_a_circle_is_its_circumference():
     """Of a sharp but resolved occupancy, in sides of the image."""
     phi = ball((64, 64), (1.0, 1.0), (31.5, 31.5), 20.0)

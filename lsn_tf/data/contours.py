@@ -11,8 +11,6 @@ MAX_BUMP_MM = 8.0  # standard deviation of the waves along the border
 BUMP_LENGTH_MM = (5.0, 40.0)
 MAX_ISLANDS, ISLAND_RADIUS_MM = 2, (3.0, 15.0)  # discs anywhere in the field of view
 MAX_BITES, BITE_RADIUS_MM = 2, (3.0, 25.0)  # discs out of the target
-
-
 SEED_RADIUS_MM = 8.0
 SEED_DEPTH = 0.5  # of the largest depth in the target: no user clicks next to its border
 
@@ -28,11 +26,16 @@ def simulated_contours(kind: str, mask: np.ndarray, spacing: np.ndarray, rng: np
         rng: from which all that is random is drawn, slice by slice.
 
     Returns:
-        phi_0, shaped like mask, float32, mm, see `distance_to_pixels`.
+        phi_0, the signed distance to the contour, shaped like mask, float32, mm.
+
+    Raises:
+        ValueError: for another kind.
     """
-    simulated = {"given": _near, "seed_point": _around_click}[kind]
+    kinds = {"given": _near, "seed_point": _around_click}
+    if kind not in kinds:
+        raise ValueError(f"kind must be one of {sorted(kinds)}. Received {kind!r}.")
     slices = zip(mask[..., 0] > 0.5, spacing, strict=True)
-    return np.stack([simulated(of_slice, h, rng) for of_slice, h in slices]).astype(np.float32)[..., None]
+    return np.stack([kinds[kind](of_slice, h, rng) for of_slice, h in slices]).astype(np.float32)[..., None]
 
 
 def _around_click(mask: np.ndarray, spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:

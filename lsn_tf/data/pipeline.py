@@ -87,7 +87,7 @@ def training_batches(
     seed: int,
     first_epoch: int = 0,
     augmented: bool = True,
-    contours: str | None = None,
+    contour_kind: str | None = None,
 ) -> Iterator[Batch]:
     """Returns endless epochs of shuffled batches ({image, spacing[, phi_0]}, mask), `steps_per_epoch` each.
 
@@ -100,20 +100,21 @@ def training_batches(
         seed: of all that is random.
         first_epoch: the first that is wanted.
         augmented: whether image and mask are changed, see `augment`.
-        contours: the kind of initial contours, "phi_0", see `simulated_contours`; None for none.
+        contour_kind: of the initial contours, "phi_0", see `simulated_contours`; None for none.
 
     Raises:
         ValueError: if there are fewer slices than a batch.
     """
     steps = steps_per_epoch(slices, batch_size)
     epochs = (
-        _epoch(slices, batch_size, steps, seed, epoch, augmented, contours) for epoch in itertools.count(first_epoch)
+        _epoch(slices, batch_size, steps, seed, epoch, augmented, contour_kind)
+        for epoch in itertools.count(first_epoch)
     )
     return itertools.chain.from_iterable(epochs)
 
 
 def _epoch(
-    slices: Slices, batch_size: int, steps: int, seed: int, epoch: int, augmented: bool, contours: str | None
+    slices: Slices, batch_size: int, steps: int, seed: int, epoch: int, augmented: bool, contour_kind: str | None
 ) -> Iterator[Batch]:
     rng, of_contours = np.random.default_rng([seed, epoch]), np.random.default_rng([seed, epoch, 1])
     order = rng.permutation(len(slices))
@@ -123,8 +124,8 @@ def _epoch(
             with _beside_the_step():
                 image, mask = _compiled_augment()(image, mask, draw(rng, batch_size))
         inputs = {"image": image, "spacing": slices.spacing[chosen]}
-        if contours:
-            inputs["phi_0"] = simulated_contours(contours, np.asarray(mask), inputs["spacing"], of_contours)
+        if contour_kind:
+            inputs["phi_0"] = simulated_contours(contour_kind, np.asarray(mask), inputs["spacing"], of_contours)
         yield inputs, mask
 
 

@@ -17,6 +17,7 @@ from lsn_tf.layers import (
 )
 from lsn_tf.models.encoder_decoder import encoder_decoder, get_block
 from lsn_tf.models.image_to_phi import ImageToPhi, model_inputs
+from lsn_tf.numerics.level_sets import INSIDE
 
 INITIAL_CONTOURS = ("disc", "given", "seed_point")
 
@@ -48,7 +49,7 @@ class LevelSetNetwork(ImageToPhi):
             for the network to find.
         initial_contour: "disc" starts from a fixed disc; the others from a level set function that is a third input:
             "given" from a contour near by, as of `numerics.level_sets.distance_to_pixels`, "seed_point" from a small
-            disc about a point inside, as of `numerics.level_sets.from_seed_points`.
+            disc about a point inside, as of `numerics.level_sets.from_seed_points` with a radius of 8 mm.
         balloon: V in flat regions before any correction, mm/s.
         attraction: pull towards edges before any correction, mm**2/s; with 0 there is no such term.
         smoothing: weight of curvature before any correction, mm/s.
@@ -120,7 +121,7 @@ class LevelSetNetwork(ImageToPhi):
                 )
                 fields = correction(fields, feature)
             if phi is None:
-                phi = _initial_phi(inputs, image, spacing, level)
+                phi = _initial_phi(inputs, image, spacing, level, initial_contour)
             else:
                 phi = Refine(dtype="float32", name=f"refine_{level}")(phi)
             equations.append({"phi": phi, "fields": fields, "spacing": spacing})
@@ -143,11 +144,19 @@ class LevelSetNetwork(ImageToPhi):
         return [layer for layer in self.layers if isinstance(layer, LevelSetEvolution)]
 
 
-def _initial_phi(inputs, image, spacing, level):
-    """Returns phi_0 on the coarsest grid: the user's, averaged, or else the distance to a fixed disc."""
-    if "phi_0" in inputs:
+def _initial_phi(inputs, image, spacing, level, initial_contour):
+    """Returns phi_0 on the coarsest grid: the user's, or else the distance to a fixed disc.
+
+    A user's contour is averaged. Of a seed point each coarse pixel takes the value farthest inside, since a small disc
+    would not outlive an average.
+    """
+    if initial_contour == "disc":
+        return InitialContour(dtype="float32", name="initial_contour")(image, spacing)
+    if initial_contour == "given":
         return layers.AveragePooling2D(2**level, dtype="float32", name="initial_contour")(inputs["phi_0"])
-    return InitialContour(dtype="float32", name="initial_contour")(image, spacing)
+    depth = layers.Rescaling(INSIDE, dtype="float32", name="depth")(inputs["phi_0"])
+    deepest = layers.MaxPooling2D(2**level, dtype="float32", name="deepest")(depth)
+    return layers.Rescaling(1 / INSIDE, dtype="float32", name="initial_contour")(deepest)
 
 
 def _edge_indicator(image, spacing, window, edges, level):

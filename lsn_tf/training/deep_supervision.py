@@ -1,7 +1,7 @@
 """Deep supervision: front and speed are compared with the mask on every grid, not only the front at the end of its way.
 
 What a coarse grid has decided wrongly a finer one can hardly mend, since its steps carry the front a few pixels only.
-And a front tells the speed what was wrong only where it has passed.
+And phi tells the speed what was wrong only on the way to pixels that come out wrong.
 
 Reference: Lee et al. (2015), Deeply-supervised nets, http://proceedings.mlr.press/v38/lee15a.html.
 """
@@ -41,7 +41,7 @@ class LossWeights:
 
 @keras.saving.register_keras_serializable("lsn_tf")
 class Slope(layers.Layer):
-    """|grad phi| by central differences, float32, shaped like phi."""
+    """|grad phi| by central differences, shaped like phi."""
 
     def build(self, phi_shape, spacing_shape=None):
         self.gradient = StencilConv(gradient_names(2), dtype=self.dtype_policy, name="gradient")
@@ -54,7 +54,7 @@ class Slope(layers.Layer):
 
 
 def supervised(model: keras.Model, optimizer: keras.optimizers.Optimizer, weights: LossWeights) -> keras.Model:
-    """Returns a model with the same layers, compiled with a loss on every grid, as wide as its pixels.
+    """Returns a model with the same layers, compiled with a loss on every grid.
 
     Its outputs, coarsest first, are phi with, as far as the loss asks for them, V (the mean over the steps where they
     have one each) and |grad phi| as further channels. Only a speed that is learned is compared with the mask. On JAX
@@ -70,30 +70,33 @@ def supervised(model: keras.Model, optimizer: keras.optimizers.Optimizer, weight
         pairs = zip(model.equations, model.evolutions, strict=True)
         grids = [{**equation, "phi": evolution.output} for equation, evolution in pairs]
     learns_speed = any(isinstance(layer, SpeedCorrection) for layer in model.layers)
-    speed_weight = weights.speed_weight if learns_speed else 0.0
-    outputs = [_compared(grid, speed_weight > 0, weights.eikonal_weight > 0) for grid in grids]
+    weights = dataclasses.replace(weights, speed_weight=weights.speed_weight if learns_speed else 0.0)
+    trained = keras.Model(model.inputs, [_compared(grid, weights) for grid in grids], name=model.name)
+    trained.given_contour = model.given_contour
+    shares = [weights.coarse_weight] * (len(grids) - 1) + [1.0]
+    jit_compile = keras.backend.backend() == "jax"
+    trained.compile(optimizer, _losses(len(grids), weights), loss_weights=shares, jit_compile=jit_compile)
+    return trained
+
+
+def _losses(grids: int, weights: LossWeights) -> list[LevelSetLoss]:
+    """Returns the loss of each grid, the coarsest first: the occupancy is as wide as its pixels."""
     parts = {
         "dice": weights.dice_weight,
         "cross_entropy": weights.cross_entropy_weight,
-        "speed": speed_weight,
+        "speed": weights.speed_weight,
         "length": weights.length_weight,
         "eikonal": weights.eikonal_weight,
     }
-    levels = reversed(range(len(outputs)))
-    losses = [LevelSetLoss(width_mm=OCCUPANCY_WIDTH_MM * 2**level, **parts) for level in levels]
-    shares = [weights.coarse_weight] * (len(losses) - 1) + [1.0]
-    with_outputs = keras.Model(model.inputs, outputs, name=model.name)
-    with_outputs.given_contour = model.given_contour
-    with_outputs.compile(optimizer, losses, loss_weights=shares, jit_compile=keras.backend.backend() == "jax")
-    return with_outputs
+    return [LevelSetLoss(width_mm=OCCUPANCY_WIDTH_MM * 2**level, **parts) for level in reversed(range(grids))]
 
 
-def _compared(grid: Mapping[str, Any], with_speed: bool, with_slope: bool):
+def _compared(grid: Mapping[str, Any], weights: LossWeights):
     """Returns phi of a grid, with the channels beside it that the loss asks for."""
     channels = [grid["phi"]]
-    if with_speed:
+    if weights.speed_weight:
         channels.append(ops.mean(grid["fields"]["speed"], axis=-1, keepdims=True))
-    if with_slope:
+    if weights.eikonal_weight:
         channels.append(Slope(dtype="float32")(grid["phi"], grid["spacing"]))
     return ops.concatenate(channels, axis=-1) if len(channels) > 1 else channels[0]
 

@@ -113,8 +113,8 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
         state,
         *([keras.callbacks.TensorBoard(run.tensorboard)] if _on_tensorflow() else []),
     ]
-    contours = model.given_contour
-    batches = training_batches(training, options.batch_size, options.seed, first_epoch, options.augment, contours)
+    kind = model.given_contour
+    batches = training_batches(training, options.batch_size, options.seed, first_epoch, options.augment, kind)
     if first_epoch < options.epochs:
         model.fit(
             ((inputs, masks_for(model, mask)) for inputs, mask in batches),

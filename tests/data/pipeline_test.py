@@ -99,7 +99,7 @@ def test_a_resumed_run_sees_the_batches_that_it_would_have_seen(slices):
 
 
 def _batches_with_contours(slices: pipeline.Slices, first_epoch: int) -> list:
-    return list(itertools.islice(pipeline.training_batches(slices, 4, 5, first_epoch, contours="given"), 2))
+    return list(itertools.islice(pipeline.training_batches(slices, 4, 5, first_epoch, contour_kind="given"), 2))
 
 
 def test_initial_contours_are_those_of_the_augmented_mask(slices, monkeypatch):

@@ -183,6 +183,25 @@ def test_the_user_s_contour_takes_the_place_of_the_disc(rng):
     assert grown.sum() > inside(seeds).sum()
 
 
+@pytest.mark.parametrize("seed", [(150.0, 120.0), (201.0, 187.0), (199.0, 203.0)])
+def test_a_user_s_click_outlives_the_coarsest_grid(seed):
+    """A disc of 8 mm on pixels of 3 mm, and on 8 x 8 pixels of 50 mm, whose average would be outside."""
+    spacing, shape = np.full((1, 2), 400 / 128, np.float32), (1, 128, 128, 1)
+    click = from_seed_points(shape[1:3], spacing[0], [seed], radius_mm=8.0)[None, ..., None].astype(np.float32)
+    inputs = {"image": np.zeros(shape, np.float32), "spacing": spacing, "phi_0": click}
+    model = LevelSetNetwork(WINDOW, width=0, scales=5, steps=1, initial_contour="seed_point", edges="none", balloon=1.0)
+    start = inside(solve(keras.Model(model.inputs, model.equations[0]["phi"]), inputs))[0, ..., 0]
+    clicked = inside(click)[0, ..., 0].reshape(8, 16, 8, 16).any(axis=(1, 3))
+    np.testing.assert_array_equal(start, clicked)
+    grown = inside(solve(model, inputs))[0, ..., 0]
+    assert grown[tuple(int(mm / spacing[0, 0]) for mm in seed)] and grown.sum() > inside(click).sum()
+
+
+@pytest.mark.parametrize("kind", ["disc", "given", "seed_point"])
+def test_a_model_says_which_contour_it_is_given(kind):
+    assert small(initial_contour=kind).given_contour == (None if kind == "disc" else kind)
+
+
 def test_coarse_to_fine_starts_from_the_mean_of_the_user_s_contour(rng):
     model = small(initial_contour="given", balloon=0.0, attraction=0.0, smoothing=0.0)
     phi = rng.normal(size=(1, 16, 20, 1)).astype(np.float32)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
-from lsn_tf.losses import LevelSetLoss
+from lsn_tf.losses import EXPANSION_LOGIT, LevelSetLoss
 from lsn_tf.models import LevelSetNetwork, UNet
 from lsn_tf.training import deep_supervision
 
@@ -32,7 +32,7 @@ def with_random_heads(network):
     """Returns the network with random kernels where they are zero at first, so that its speed is no constant."""
     rng = np.random.default_rng(1)
     for weight in network.trainable_weights:
-        if "head" in weight.path and weight.shape[-1] == 2:
+        if "head" in weight.path:
             weight.assign(rng.normal(size=weight.shape))
     return network
 
@@ -85,7 +85,8 @@ def test_the_loss_adds_up_the_grids_with_occupancies_as_wide_as_their_pixels(net
     total = model.train_on_batch(inputs, deep_supervision.masks_for(model, mask), return_dict=True)["loss"]
     widths = [OCCUPANCY_WIDTH_MM * 2**level for level in (2, 1, 0)]
     losses = [
-        LevelSetLoss(width_mm=width)(mask, output) + 0.3 * LevelSetLoss(width_mm=1.0)(mask, -4.0 * output[..., 1:])
+        LevelSetLoss(width_mm=width)(mask, output)
+        + 0.3 * LevelSetLoss(width_mm=1.0)(mask, -EXPANSION_LOGIT * output[..., 1:])
         for width, output in zip(widths, model(inputs), strict=True)
     ]
     assert float(total) == pytest.approx(float(losses[2] + 0.2 * (losses[0] + losses[1])), rel=1e-5)
