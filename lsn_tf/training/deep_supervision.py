@@ -71,7 +71,8 @@ def supervised(model: keras.Model, optimizer: keras.optimizers.Optimizer, weight
         grids = [{**equation, "phi": evolution.output} for equation, evolution in pairs]
     learns_speed = any(isinstance(layer, SpeedCorrection) for layer in model.layers)
     weights = dataclasses.replace(weights, speed_weight=weights.speed_weight if learns_speed else 0.0)
-    trained = keras.Model(model.inputs, [_compared(grid, weights) for grid in grids], name=model.name)
+    outputs = [_compared(grid, weights, level) for level, grid in zip(reversed(range(len(grids))), grids, strict=True)]
+    trained = keras.Model(model.inputs, outputs, name=model.name)
     trained.given_contour = model.given_contour
     shares = [weights.coarse_weight] * (len(grids) - 1) + [1.0]
     jit_compile = keras.backend.backend() == "jax"
@@ -91,14 +92,14 @@ def _losses(grids: int, weights: LossWeights) -> list[LevelSetLoss]:
     return [LevelSetLoss(width_mm=OCCUPANCY_WIDTH_MM * 2**level, **parts) for level in reversed(range(grids))]
 
 
-def _compared(grid: Mapping[str, Any], weights: LossWeights):
-    """Returns phi of a grid, with the channels beside it that the loss asks for."""
+def _compared(grid: Mapping[str, Any], weights: LossWeights, level: int):
+    """Returns phi of the grid at a level, with the channels beside it that the loss asks for."""
     channels = [grid["phi"]]
     if weights.speed_weight:
         channels.append(ops.mean(grid["fields"]["speed"], axis=-1, keepdims=True))
     if weights.eikonal_weight:
         channels.append(Slope(dtype="float32")(grid["phi"], grid["spacing"]))
-    return ops.concatenate(channels, axis=-1) if len(channels) > 1 else channels[0]
+    return layers.Concatenate(dtype="float32", name=f"grid_{level}")(channels) if len(channels) > 1 else channels[0]
 
 
 def masks_for(model: keras.Model, mask: Any) -> tuple[Any, ...]:
