@@ -169,8 +169,8 @@ def _check_starts(variants: Sequence[Variant]) -> None:
     for variant in variants:
         if build_model(variant.model, train.PUBLISHED_WINDOW_HU).given_contour:
             raise ValueError(
-                f"models must need no initial contour. Received {variant.label!r}, which is given one that the "
-                "reference knows. Train it with python -m lsn_tf.train, and score it with lsn_tf.evaluate --start_from."
+                f"models must need no initial contour. Received {variant.label!r}, which is given one that "
+                "knows the reference. Train it with python -m lsn_tf.train, which scores it too."
             )
 
 
