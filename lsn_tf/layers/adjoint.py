@@ -35,53 +35,31 @@ def pullback(step, phi, fields: Mapping, spacing, time_step, cotangent):
 
     Reference: Giles & Pierce (2000), doi:10.1023/A:1011430410075 (discrete adjoints).
     """
-    axes = image_axes(phi)
-    jumps = [_jump(phi, axis, spacing) for axis in axes]
-    differences = [side for axis, jump in zip(axes, jumps, strict=True) for side in _sides(jump, axis)]
-    of_rate, of_fields = -time_step * cotangent, {}
-    fluxes = [ops.zeros_like(jump) for jump in jumps]
+    axes, padded = image_axes(phi), step.padded(phi)
+    differences = step.one_sided.of_padded(padded, spacing, step.halo)
+    of_rate, of_fields, of_differences = -time_step * cotangent, {}, []
     if "speed" in fields:
-        steepness, slopes = step.propagation.linearized(differences, fields["speed"])
-        of_fields["speed"] = of_rate * steepness
-        fluxes = _added(fluxes, axes, [of_rate * fields["speed"] * slope for slope in slopes])
+        of_fields["speed"], pulls = step.propagation.pullback(differences, fields["speed"], of_rate)
+        of_differences.append(pulls)
     if "velocity" in fields:
-        derivatives, slopes = step.transport.linearized(differences, fields["velocity"])
-        of_fields["velocity"] = of_rate * derivatives
-        fluxes = _added(fluxes, axes, [of_rate * slope for slope in slopes])
+        of_fields["velocity"], pulls = step.transport.pullback(differences, fields["velocity"], of_rate)
+        of_differences.append(pulls)
+    totals = [sum(pulls[1:], start=pulls[0]) for pulls in zip(*of_differences, strict=True)]
+    of_phi = cotangent
+    for axis, backward, forward in zip(axes, totals[::2], totals[1::2], strict=bool(totals)):
+        gain = _gain(along(backward, axis, 1, None), axis) + _gain(along(forward, axis, 0, -1), axis)
+        of_phi = of_phi + gain * per_image(1.0 / spacing[:, axis - 1], len(axes))
     if "curvature_weight" in fields:
-        laplacian = sum(_divergence(jump, axis, spacing) for axis, jump in zip(axes, jumps, strict=True))
-        of_fields["curvature_weight"] = -of_rate * laplacian
-        weighted = of_rate * fields["curvature_weight"]
-        fluxes = [flux + _jump(weighted, axis, spacing) for flux, axis in zip(fluxes, axes, strict=True)]
-    return cotangent - sum(_divergence(flux, axis, spacing) for flux, axis in zip(fluxes, axes, strict=True)), of_fields
+        of_fields["curvature_weight"] = -of_rate * step.bending.of_padded(padded, spacing, step.halo)
+        of_phi = of_phi - step.bending(of_rate * fields["curvature_weight"], spacing)  # the Laplacian is symmetric
+    return of_phi, of_fields
 
 
-def _added(fluxes, axes, pulls):
-    """Returns the fluxes and the derivatives by both differences of each axis: between two pixels these are one."""
-    return [
-        flux + along(pulls[2 * n], axis, 1, None) + along(pulls[2 * n + 1], axis, 0, -1)
-        for n, (flux, axis) in enumerate(zip(fluxes, axes, strict=True))
-    ]
+def _gain(flux, axis):
+    """Returns flux[i - 1/2] - flux[i + 1/2], without flux through the frame.
 
-
-def _jump(x, axis, spacing):
-    """Returns (x[i + 1] - x[i]) / h, one less along the axis."""
-    return (along(x, axis, 1, None) - along(x, axis, 0, -1)) / _pixel(x, axis, spacing)
-
-
-def _sides(jump, axis):
-    """Returns the differences to the pixel before and to the one after, zero at the frame."""
-    return _framed(jump, axis, 1, 0), _framed(jump, axis, 0, 1)
-
-
-def _divergence(flux, axis, spacing):
-    """Returns (flux[i + 1/2] - flux[i - 1/2]) / h, without flux through the frame."""
-    return (_framed(flux, axis, 0, 1) - _framed(flux, axis, 1, 0)) / _pixel(flux, axis, spacing)
-
-
-def _pixel(x, axis, spacing):
-    return per_image(spacing[:, axis - 1], len(image_axes(x)))
-
-
-def _framed(x, axis, before, after):
-    return ops.pad(x, [(before, after) if n == axis else (0, 0) for n in range(len(x.shape))])
+    A difference times the pixel size is phi on one side of a border between pixels less phi on the other, so its
+    derivative is a flux. XLA fuses two such terms better than one of their sum.
+    """
+    none = ops.zeros_like(along(flux, axis, 0, 1))
+    return ops.concatenate([none, flux], axis) - ops.concatenate([flux, none], axis)

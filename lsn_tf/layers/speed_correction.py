@@ -39,10 +39,11 @@ class SpeedCorrection(keras.layers.Layer):
         maps = ops.cast(self.head(features), self.compute_dtype)
         n = self.steps
         corrected = {name: ops.tile(field, (1, 1, 1, n)) for name, field in fields.items()}
-        corrected["speed"] = corrected["speed"] + ops.tanh(maps[..., :n])
-        corrected["curvature_weight"] = corrected["curvature_weight"] * (2 * ops.sigmoid(maps[..., n : 2 * n]))
+        v, e, *w = ops.split(maps, [n, 2 * n] if self.transport else [n], axis=-1)
+        corrected["speed"] = corrected["speed"] + ops.tanh(v)
+        corrected["curvature_weight"] = corrected["curvature_weight"] * (2 * ops.sigmoid(e))
         if self.transport:
-            corrected["velocity"] = corrected.get("velocity", 0.0) + ops.tanh(maps[..., 2 * n :])
+            corrected["velocity"] = corrected.get("velocity", 0.0) + ops.tanh(w[0])
         return corrected
 
     def get_config(self):

@@ -59,21 +59,17 @@ class Propagation(keras.layers.Layer):
         outward = [ops.where(expands, difference, -difference) for difference in differences]
         return speed * norm([_steepest(backward, forward, self.scheme) for backward, forward in _pairs(outward)])
 
-    def linearized(self, differences, speed):
-        """Returns |grad phi| and its derivatives with respect to each of the differences, where it has them."""
+    def pullback(self, differences, speed, cotangent):
+        """Returns the derivatives of sum(cotangent * V |grad phi|) by V and by each of the differences."""
         outward = ops.where(speed > 0, ops.ones_like(speed), -ops.ones_like(speed))
         parts = []
         for backward, forward in _pairs(differences):
             from_left, from_right = ops.relu(outward * backward), ops.relu(-outward * forward)
-            if self.scheme == "godunov":
-                from_left, from_right = (
-                    ops.where(from_left >= from_right, from_left, 0.0),
-                    ops.where(from_left < from_right, from_right, 0.0),
-                )
-            parts += [from_left, -from_right]
+            taken = (from_left >= from_right, from_left < from_right) if self.scheme == "godunov" else (True, True)
+            parts += [ops.where(taken[0], from_left, 0.0), ops.where(taken[1], -from_right, 0.0)]
         steepness = norm(parts)
-        scale = outward / ops.where(steepness > 0, steepness, 1.0)
-        return steepness, [scale * part for part in parts]
+        scale = cotangent * speed * outward / ops.where(steepness > 0, steepness, 1.0)
+        return cotangent * steepness, [scale * part for part in parts]
 
     def get_config(self):
         return {**super().get_config(), "scheme": self.scheme}
@@ -101,14 +97,14 @@ class Transport(keras.layers.Layer):
         ]
         return sum(terms[1:], start=terms[0])
 
-    def linearized(self, differences, velocity):
-        """Returns the upwind derivatives, shaped like the velocity, and a . grad phi's by each of the differences."""
-        slopes, parts = [], []
+    def pullback(self, differences, velocity, cotangent):
+        """Returns the derivatives of sum(cotangent * a . grad phi) by a and by each of the differences."""
+        derivatives, pulls = [], []
         for axis, (backward, forward) in enumerate(_pairs(differences)):
             along_axis = velocity[..., axis : axis + 1]
-            slopes.append(ops.where(along_axis > 0, backward, forward))
-            parts += [ops.relu(along_axis), -ops.relu(-along_axis)]
-        return ops.concatenate(slopes, axis=-1), parts
+            derivatives.append(ops.where(along_axis > 0, backward, forward))
+            pulls += [cotangent * ops.relu(along_axis), -cotangent * ops.relu(-along_axis)]
+        return cotangent * ops.concatenate(derivatives, axis=-1), pulls
 
 
 def _upwind(velocity, backward, forward):

@@ -32,8 +32,9 @@ class LevelSetNetwork(ImageToPhi):
 
     Args:
         window: (low, high) of the HU window, its first layer.
-        width: channels of the network that corrects the coefficients; 0 for the classical solver (LSE).
-        depth: number of grids that the network sees; None for those of the equation.
+        width: channels of the network that corrects the coefficients, one number for all grids or one each, the finest
+            first; 0 for the classical solver (LSE).
+        depth: number of grids that the network sees; None for as many as it has widths, or those of the equation.
         block: what the network does on a grid, see `encoder_decoder.BLOCKS`.
         scales: number of grids of the equation, each half as fine as the next; 1 solves on the image's grid alone.
         steps: forward Euler steps on each grid, one number for all or one each, the coarsest first.
@@ -72,7 +73,7 @@ class LevelSetNetwork(ImageToPhi):
     def __init__(
         self,
         window: tuple[float, float],
-        width: int = 16,
+        width: int | Sequence[int] = 16,
         depth: int | None = None,
         block: str = "euler",
         scales: int = 5,
@@ -98,14 +99,14 @@ class LevelSetNetwork(ImageToPhi):
         steps = (steps,) * scales if isinstance(steps, int) else tuple(steps)
         if len(steps) != scales:
             raise ValueError(f"steps must be one number, or one for each of {scales} scales. Received {steps}.")
-        depth = max(depth or scales, scales) if width else scales
+        widths = _widths(width, depth, scales)
         inputs = model_inputs()
         if initial_contour != "disc":
             inputs["phi_0"] = keras.Input((None, None, 1), name="phi_0", dtype="float32")
         windowed = HounsfieldWindow(window, dtype="float32", name="window")(inputs["image"])
         features = [None] * scales
         if width:
-            features = encoder_decoder(windowed, (width,) * depth, get_block(block))[-scales:]
+            features = encoder_decoder(windowed, widths, get_block(block))[-scales:]
         contour = {"balloon": balloon, "attraction": attraction, "smoothing": smoothing}
         evolution = {"cfl": cfl, "time_step": time_step, "tied": tied}
         step = {"scheme": scheme, "learning": learning, "curvature": curvature}
@@ -127,10 +128,10 @@ class LevelSetNetwork(ImageToPhi):
             equations.append({"phi": phi, "fields": fields, "spacing": spacing})
             evolve = LevelSetEvolution(count, **evolution, step=step, dtype="float32", name=f"evolution_{level}")
             phi = evolve(phi, fields, spacing)
-        config = {"window": tuple(window), "width": width, "depth": depth, "block": block, "transport": transport}
+        config = {"window": tuple(window), "width": width, "depth": len(widths), "block": block, "transport": transport}
         config |= {"scales": scales, "steps": steps, "edges": edges, "initial_contour": initial_contour}
         config |= {**contour, **evolution, **step}
-        super().__init__(inputs, phi, divisor=2 ** (depth - 1), config=config, name=name)
+        super().__init__(inputs, phi, divisor=2 ** (len(widths) - 1), config=config, name=name)
         self.equations = equations
 
     @property
@@ -142,6 +143,18 @@ class LevelSetNetwork(ImageToPhi):
     def evolutions(self) -> list[LevelSetEvolution]:
         """The loops in time, from the coarsest grid to the finest; `equations` holds what each is given."""
         return [layer for layer in self.layers if isinstance(layer, LevelSetEvolution)]
+
+
+def _widths(width, depth, scales) -> tuple[int, ...]:
+    """Returns the channels of the network on each grid that it sees, the finest first; zeros for no network."""
+    if isinstance(width, int):
+        return (width,) * (max(depth or scales, scales) if width else scales)
+    if len(width) < scales or depth not in (None, len(width)):
+        raise ValueError(
+            f"width must be one number, or one for each grid that the network sees, {depth or scales} at least. "
+            f"Received {tuple(width)}."
+        )
+    return tuple(width)
 
 
 def _initial_phi(inputs, image, spacing, level, initial_contour):

@@ -129,6 +129,17 @@ def test_whatever_the_network_is_made_of_it_starts_as_the_classical_solver(block
         small(width=4, block="attention")
 
 
+def test_every_grid_of_the_network_has_its_own_width_the_finest_first(rng):
+    model, inputs = small(width=(2, 3, 4, 5)), images(rng, shape=(32, 48))
+    kernels = {name: model.get_layer(f"{name}_conv").kernel.shape[-1] for name in ("encoder_0", "decoder_2", "bottom")}
+    assert kernels == {"encoder_0": 2, "decoder_2": 4, "bottom": 5}
+    np.testing.assert_array_equal(solve(model, inputs), solve(small(), inputs))
+
+
+def test_one_number_and_as_many_equal_widths_are_the_same_network():
+    assert small(width=8).count_params() == small(width=(8, 8)).count_params()
+
+
 def test_without_edges_the_coefficients_do_not_depend_on_the_image(rng):
     model = small(edges="none")
     fields = keras.Model(model.inputs, model.equations[-1]["fields"])(images(rng))
@@ -271,6 +282,8 @@ def test_a_network_with_central_curvature_does_not_keep_order(rng):
         ({"initial_contour": "circle"}, "initial_contour"),
         ({"edges": "sobel"}, "edges"),
         ({"tied": False}, "tied"),
+        ({"width": (4,)}, "width"),
+        ({"width": (4, 8, 8, 8), "depth": 3}, "width"),
     ],
 )
 def test_an_impossible_model_is_refused(arguments, message):
