@@ -82,6 +82,7 @@ def train_step(preset: str, slices: Slices, precision: str = "float32", jit: boo
         window_hu=WINDOW_HU,
         epochs=1,
         batch_size=BATCH_SIZE,
+        optimizer="muon",
         learning_rate=1e-3,
         seed=0,
         augment=False,

@@ -37,10 +37,11 @@ from lsn_tf.export import export, write_certificate, writes_saved_models
 from lsn_tf.models import PRESETS, parse_model
 from lsn_tf.training.deep_supervision import LossWeights
 from lsn_tf.training.fitting import FitOptions, check_backend, fit
+from lsn_tf.training.optimizers import OPTIMIZERS
 
 logger = logging.getLogger(__name__)
 PUBLISHED_WINDOW_HU = (-100.0, 400.0)  # Actor, Fuentes & Riviere (2020), doi:10.1117/12.2548871
-EPOCHS_SYNTHETIC, EPOCHS_LITS = 16, 100
+EPOCHS_SYNTHETIC, EPOCHS_LITS = 16, 50
 LOSS_HELP = {
     "dice_weight": "Weight in the loss: of the squared-difference Dice.",
     "cross_entropy_weight": "Weight in the loss: of the cross-entropy.",
@@ -65,7 +66,7 @@ class Config:
         window_hu: (low, high) in HU; None for the published window, narrowed to the data's range.
         epochs: how many; None for what suits the data.
         hold_back: whether the scans that monitor the training are kept out of it.
-        batch_size, learning_rate, seed, augment, jit, mixed_precision, multi_gpu: see `FitOptions`.
+        batch_size, optimizer, learning_rate, seed, augment, jit, mixed_precision, multi_gpu: see `FitOptions`.
         dice_weight, cross_entropy_weight, speed_weight, length_weight, eikonal_weight, coarse_weight: see
             `LossWeights`.
     """
@@ -81,6 +82,7 @@ class Config:
     epochs: int | None = None
     hold_back: bool = False
     batch_size: int = 8
+    optimizer: str = "muon"
     learning_rate: float = 2e-3
     seed: int = 0
     augment: bool = True
@@ -108,6 +110,8 @@ class Config:
                 "batch_size and epochs must be at least 1. "
                 f"Received batch_size={self.batch_size}, epochs={self.epochs}."
             )
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer must be one of {sorted(OPTIMIZERS)}. Received {self.optimizer!r}.")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be positive. Received {self.learning_rate}.")
         if self.seed < 0:
@@ -287,7 +291,10 @@ def define_flags() -> None:
     flags.DEFINE_integer("epochs", None, f"How many ({EPOCHS_SYNTHETIC} for the phantom, else {EPOCHS_LITS}).")
     flags.DEFINE_bool("hold_back", False, "Keep the scans that monitor the training (val_dice) out of it.")
     flags.DEFINE_integer("batch_size", 8, "Slices a step, over all devices together.")
-    flags.DEFINE_float("learning_rate", 2e-3, "Of Adam at the start; falls to zero along a cosine.")
+    flags.DEFINE_enum(
+        "optimizer", "muon", sorted(OPTIMIZERS), "Muon for hidden convolutions and Adam for the rest, or Adam."
+    )
+    flags.DEFINE_float("learning_rate", 2e-3, "Of the optimiser at the start; falls to zero along a cosine.")
     flags.DEFINE_integer("seed", 0, "Of all that is random; a run repeats bit for bit on a CPU.")
     flags.DEFINE_bool("augment", True, "Random affine maps and changes of intensity.")
     flags.DEFINE_bool("jit", True, "Let XLA fuse the level set evolution.")

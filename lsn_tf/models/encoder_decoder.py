@@ -9,10 +9,15 @@ from lsn_tf.layers import EulerBlock, FiniteDifferenceConv
 Block = Callable[[object, int, str], object]
 
 
+def convolution(x, filters: int, name: str):
+    """A 3x3 convolution with ReLU, whose initial weights keep the variance of what passes (He et al. 2015)."""
+    return layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=name)(x)
+
+
 def two_convolutions(x, filters: int, name: str):
     """Two 3x3 convolutions with ReLU, the block of the U-Net."""
     for n in (1, 2):
-        x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{name}_conv_{n}")(x)
+        x = convolution(x, filters, f"{name}_conv_{n}")
     return x
 
 
@@ -25,7 +30,7 @@ def finite_difference_step(x, filters: int, name: str):
 
 def euler_step(x, filters: int, name: str):
     """A 3x3 convolution with ReLU, which brings the channels to `filters`, and a residual Euler block."""
-    x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{name}_conv")(x)
+    x = convolution(x, filters, f"{name}_conv")
     return EulerBlock(name=f"{name}_euler")(x)
 
 

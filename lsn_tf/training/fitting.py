@@ -17,6 +17,7 @@ from lsn_tf.data.pipeline import Slices, steps_per_epoch, training_batches
 from lsn_tf.models import build_model
 from lsn_tf.training.callbacks import CollapsedError, CollapseDetector, EpochSeeds, ScanValidation, TrainingState
 from lsn_tf.training.deep_supervision import LossWeights, masks_for, supervised
+from lsn_tf.training.optimizers import OPTIMIZERS
 
 logger = logging.getLogger(__name__)
 RETRY_SEED_OFFSET = 1_000_003  # seed of the second attempt
@@ -31,7 +32,8 @@ class FitOptions:
         window_hu: (low, high), HU.
         epochs: how many.
         batch_size: slices a step, over all devices together.
-        learning_rate: of Adam, decayed to zero by a cosine.
+        optimizer: "muon", see `KernelMuon`, or "adam".
+        learning_rate: of the optimiser, decayed to zero by a cosine.
         seed: of weights, order, augmentation and simulated contours.
         augment: whether to augment.
         jit: whether XLA fuses the steps of the level set evolution.
@@ -45,6 +47,7 @@ class FitOptions:
     window_hu: tuple[float, float]
     epochs: int
     batch_size: int
+    optimizer: str
     learning_rate: float
     seed: int
     augment: bool
@@ -146,7 +149,7 @@ def compiled_model(options: FitOptions, steps: int) -> keras.Model:
         with _distribution(options.multi_gpu):
             model = build_model(options.model, options.window_hu)
             schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
-            model = supervised(model, keras.optimizers.Adam(schedule), options.loss)
+            model = supervised(model, OPTIMIZERS[options.optimizer](schedule), options.loss)
     finally:
         keras.config.set_dtype_policy(previous)
     if _on_tensorflow():

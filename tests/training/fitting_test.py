@@ -20,6 +20,7 @@ OPTIONS = fitting.FitOptions(
     window_hu=(-100.0, 400.0),
     epochs=2,
     batch_size=4,
+    optimizer="muon",
     learning_rate=2e-3,
     seed=1,
     augment=True,
