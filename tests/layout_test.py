@@ -31,6 +31,7 @@ LIBRARY = {
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
     "studies": ("artifacts", "compilation", "numerics", "data", "layers", "models", "solver"),
     "certificate": ("numerics", "layers", "models", "solver"),
+    "analysis": (),
 }
 # Each may import the library and the verbs before it.
 VERBS = ("arrays", "evaluate", "export", "train", "crossval", "fronts", "solve", "benchmark")
@@ -49,6 +50,8 @@ THIRD_PARTY = {
 }
 TENSORFLOW = {"tensorflow", "tensorflow_datasets"}
 USES_TENSORFLOW = (
+    "lsn_tf/analysis/formats/checkpoint.py",
+    "lsn_tf/analysis/formats/saved_model.py",
     "lsn_tf/compilation.py",
     "lsn_tf/data/sources.py",
     "lsn_tf/saved_model.py",

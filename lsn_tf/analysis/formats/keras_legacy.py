@@ -1,0 +1,87 @@
+"""Weights as Keras 2 keeps them in HDF5, and Keras 3 in its `.h5`: under the names of layers and weights."""
+
+from collections.abc import Mapping, Sequence
+
+from lsn_tf.analysis.formats.hdf5 import Array, Group
+from lsn_tf.analysis.formats.keras_config import KerasLayer, kind_of, operations
+from lsn_tf.analysis.formats.stages import in_order, stages
+from lsn_tf.analysis.formats.stored import StoredConvolution, is_square
+
+
+def named_convolutions(weights: Group, model: KerasLayer | None) -> list[StoredConvolution]:
+    """Returns the convolutions under the attributes layer_names and weight_names.
+
+    In the order of the configuration; without one, and of layers that are not in it, in the order of the attributes.
+
+    Args:
+        weights: the root of a weights file, "model_weights" in that of a whole model.
+        model: its configuration, if known.
+    """
+    paths = list(model.paths()) if model else []
+    stage = stages(in_order(list(operations(model)))) if model else {}
+    rank = {path: n for n, path in enumerate(paths)}
+    found = []
+    for top in weights.texts("layer_names"):
+        group = weights.group(top)
+        weight_names = group.texts("weight_names")
+        for weight in weight_names:
+            path = _described(_layer_path(top, weight), top, paths)
+            layer = model.at(path) if model else None
+            if _is_kernel(weight, group, layer):
+                found.append(_stored(path, weight, group.array(weight), layer, weight_names, stage))
+    last = len(rank)
+    return sorted(found, key=lambda stored: rank.get(stored.name, last)) if model else found
+
+
+def _layer_path(top: str, weight: str) -> str:
+    """Returns the layer of a weight; Keras 2 leaves the models around a layer out of "layer/kernel:0"."""
+    path = weight.rpartition("/")[0]
+    if not path or path == top or path.startswith(f"{top}/"):
+        return path or top
+    return f"{top}/{path}"
+
+
+def _described(path: str, top: str, paths: Sequence[str]) -> str:
+    """Returns the path in the configuration: of models in models, Keras 2 names the innermost layer alone."""
+    if path in paths:
+        return path
+    last = path.removeprefix(f"{top}/")
+    within = [one for one in paths if one.startswith(f"{top}/") and one.endswith(f"/{last}")]
+    return within[0] if len(within) == 1 else path
+
+
+def _is_kernel(weight: str, group: Group, layer: KerasLayer | None) -> bool:
+    word = _last(weight)
+    if word.startswith(("pointwise", "recurrent")):
+        return False
+    if layer is not None and kind_of(layer.class_name, layer.settings):
+        return word.endswith(("kernel", "W"))
+    shape = group.array(weight).shape
+    return is_square(shape) or (word.endswith("kernel") and len(shape) > 2)
+
+
+def _stored(
+    path: str, weight: str, kernel: Array, layer: KerasLayer | None, siblings: Sequence[str], stage: Mapping[str, str]
+) -> StoredConvolution:
+    kind = kind_of(layer.class_name, layer.settings) if layer else _kind_by_name(path, weight, siblings)
+    groups = layer.settings.get("groups", 1) if layer else 1
+
+    def load():
+        values = kernel.read()
+        return values.swapaxes(-1, -2) if kind == "transposed" else values
+
+    return StoredConvolution(path, kind or "full", stage.get(path, ""), load, groups if isinstance(groups, int) else 1)
+
+
+def _kind_by_name(path: str, weight: str, siblings: Sequence[str]) -> str:
+    """Returns the kind that names tell, as Keras gives them where its user does not."""
+    folder = weight.rpartition("/")[0]
+    if any(other.startswith(f"{folder}/pointwise") for other in siblings):
+        return "separable"
+    if _last(weight).startswith("depthwise"):
+        return "depthwise"
+    return kind_of(path.rpartition("/")[2], {})
+
+
+def _last(weight: str) -> str:
+    return weight.rpartition("/")[2].partition(":")[0]
