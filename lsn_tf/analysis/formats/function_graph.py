@@ -6,7 +6,7 @@ from typing import Any
 from lsn_tf.analysis.formats.stages import Operation
 from lsn_tf.analysis.formats.stored import ModelFileError
 
-MOST_NODES = 2_000_000
+MOST_NODES = 300_000
 DEEPEST = 64  # calls inside each other
 _CALLS = ("f", "body", "then_branch", "else_branch")
 _SKIPPED_INPUTS = {"If": 1, "StatelessIf": 1, "Case": 1, "StatelessCase": 1}  # what they choose a branch by

@@ -12,6 +12,9 @@ from lsn_tf.analysis.formats.stored import ModelFileError, check_size
 
 DEEPEST = 64  # groups inside each other
 MOST_GROUPS = 100_000
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+CONTIGUOUS = 1  # layout of an array
+_END_OF_FILE = {0: 40, 2: 28, 3: 28}  # version: where the length of the file is
 
 
 class Group:
@@ -20,12 +23,12 @@ class Group:
     Args:
         group: of pyfive.
         depth: groups above it.
-        size: of the file, bytes: no array is larger.
+        content: of the file, which holds all values.
         budget: how many more groups of this file may be opened.
     """
 
-    def __init__(self, group: pyfive.Group, size: int, depth: int = 0, budget: list[int] | None = None):
-        self._group, self._size, self._depth = group, size, depth
+    def __init__(self, group: pyfive.Group, content: mmap.mmap, depth: int = 0, budget: list[int] | None = None):
+        self._group, self._content, self._depth = group, content, depth
         self._budget = [MOST_GROUPS] if budget is None else budget
         self._budget[0] -= 1
         if depth > DEEPEST or self._budget[0] < 0:
@@ -51,7 +54,7 @@ class Group:
     def arrays(self) -> dict[str, "Array"]:
         """Returns the arrays in it, by name."""
         members = {name: self._group.get_lazy_view(name) for name in self._group}
-        return {name: Array(one, self._size) for name, one in members.items() if isinstance(one, pyfive.Dataset)}
+        return {name: Array(one, self._content) for name, one in members.items() if isinstance(one, pyfive.Dataset)}
 
     def array(self, path: str) -> "Array":
         """Returns the array of this path, relative to the group. Raises ModelFileError if there is none."""
@@ -79,14 +82,14 @@ class Group:
         return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
     def _inner(self, group: pyfive.Group) -> "Group":
-        return Group(group, self._size, self._depth + 1, self._budget)
+        return Group(group, self._content, self._depth + 1, self._budget)
 
 
 class Array:
     """An array of an HDF5 file that has not been read yet."""
 
-    def __init__(self, dataset: pyfive.Dataset, size: int):
-        self._dataset, self._size = dataset, size
+    def __init__(self, dataset: pyfive.Dataset, content: mmap.mmap):
+        self._dataset, self._content = dataset, content
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -101,17 +104,31 @@ class Array:
         """Returns the values.
 
         Raises:
-            ModelFileError: if the file is too short for them, or they are compressed.
+            ModelFileError: if they are not floating point numbers in one piece of this file.
         """
-        name = self._dataset.name
-        if self._dataset.compression is not None or self._dataset.shuffle:
-            raise ModelFileError(f"array {name!r} must not be compressed. Received a filter: run h5repack -f NONE.")
-        check_size(name, self.shape, self._dataset.dtype.itemsize, self._size)
-        return np.asarray(self._dataset[()]).reshape(self.shape)
+        name, dtype, storage = self._dataset.name, self._dataset.dtype, self._dataset.id
+        if not isinstance(dtype, np.dtype) or dtype.kind != "f" or storage.layout_class != CONTIGUOUS:
+            raise ModelFileError(
+                f"array {name!r} must hold floating point numbers in one piece. Received {dtype}, perhaps in chunks: "
+                "run h5repack -f NONE -l CONTI."
+            )
+        begin = int(storage.data_offset)
+        size = check_size(name, self.shape, dtype.itemsize, len(self._content) - begin)
+        return np.frombuffer(self._content[begin : begin + size], dtype).reshape(self.shape)
 
 
 @contextlib.contextmanager
 def open_hdf5(stream: BinaryIO) -> Iterator[Group]:
-    """Opens the HDF5 file that a stream is open on."""
+    """Opens the HDF5 file that a stream is open on.
+
+    Raises:
+        ModelFileError: if it is shorter than it says, or no HDF5 at all.
+    """
     with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:  # pyfive would open a name again
-        yield Group(pyfive.File(content), content.size())
+        version = content[8] if content[:8] == SIGNATURE and len(content) > 48 else None
+        if version not in _END_OF_FILE:
+            raise ModelFileError("weights must be an HDF5 file of version 0, 2 or 3. Received another beginning.")
+        end = int.from_bytes(content[_END_OF_FILE[version] : _END_OF_FILE[version] + 8], "little")
+        if end > len(content):
+            raise ModelFileError(f"the HDF5 file must have {end} bytes. Received {len(content)}.")
+        yield Group(pyfive.File(content), content)

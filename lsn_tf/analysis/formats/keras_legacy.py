@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from lsn_tf.analysis.formats.hdf5 import Array, Group
+from lsn_tf.analysis.formats.hdf5 import Group
 from lsn_tf.analysis.formats.keras_config import KerasLayer, kind_of, operations
 from lsn_tf.analysis.formats.stages import in_order, stages
 from lsn_tf.analysis.formats.stored import StoredConvolution, is_square
@@ -28,7 +28,7 @@ def named_convolutions(weights: Group, model: KerasLayer | None) -> list[StoredC
             path = _described(_layer_path(top, weight), top, paths)
             layer = model.at(path) if model else None
             if _is_kernel(weight, group, layer):
-                found.append(_stored(path, weight, group.array(weight), layer, weight_names, stage))
+                found.append(_stored(path, weight, group, layer, weight_names, stage))
     last = len(rank)
     return sorted(found, key=lambda stored: rank.get(stored.name, last)) if model else found
 
@@ -61,9 +61,10 @@ def _is_kernel(weight: str, group: Group, layer: KerasLayer | None) -> bool:
 
 
 def _stored(
-    path: str, weight: str, kernel: Array, layer: KerasLayer | None, siblings: Sequence[str], stage: Mapping[str, str]
+    path: str, weight: str, group: Group, layer: KerasLayer | None, siblings: Sequence[str], stage: Mapping[str, str]
 ) -> StoredConvolution:
-    kind = kind_of(layer.class_name, layer.settings) if layer else _kind_by_name(path, weight, siblings)
+    kernel = group.array(weight)
+    kind = kind_of(layer.class_name, layer.settings) if layer else _kind_by_weights(path, weight, group, siblings)
     groups = layer.settings.get("groups", 1) if layer else 1
 
     def load():
@@ -73,14 +74,17 @@ def _stored(
     return StoredConvolution(path, kind or "full", stage.get(path, ""), load, groups if isinstance(groups, int) else 1)
 
 
-def _kind_by_name(path: str, weight: str, siblings: Sequence[str]) -> str:
-    """Returns the kind that names tell, as Keras gives them where its user does not."""
+def _kind_by_weights(path: str, weight: str, group: Group, siblings: Sequence[str]) -> str:
+    """Returns the kind that names tell, as Keras gives them where its user does not, or else the length of the bias."""
     folder = weight.rpartition("/")[0]
     if any(other.startswith(f"{folder}/pointwise") for other in siblings):
         return "separable"
     if _last(weight).startswith("depthwise"):
         return "depthwise"
-    return kind_of(path.rpartition("/")[2], {})
+    bias = next((group.array(other).shape for other in siblings if other.startswith(f"{folder}/bias")), ())
+    first, second = group.array(weight).shape[-2:]
+    by_bias = {(first * second,): "depthwise", (first,): "transposed", (second,): "full"}.get(bias, "")
+    return kind_of(path.rpartition("/")[2], {}) or by_bias
 
 
 def _last(weight: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from lsn_tf.analysis.formats.archives import checked_member, open_archive
 from lsn_tf.analysis.formats.stored import LARGEST_ARRAY, ModelFileError, StoredConvolution, check_size, is_square
 
+_AT_ONCE = 2**20  # bytes
 _VERSION = (1, 0)  # headers of later ones may announce 4 GB
 
 
@@ -38,9 +39,12 @@ def _kernel(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     with archive.open(member) as stream:
         shape, fortran, dtype = _header(name, stream)
         size = check_size(name, shape, dtype.itemsize, member.file_size - stream.tell())
-        content = stream.read(size)
-        stream.read()  # the checksum is compared at the end of a member
-    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C").reshape(_with_channels(shape))
+        content = np.empty(size, np.uint8)
+        for start in range(0, size, _AT_ONCE):  # zipfile would hold a large read three times
+            part = stream.read(min(_AT_ONCE, size - start))
+            content[start : start + len(part)] = np.frombuffer(part, np.uint8)
+        stream.read(1)  # the checksum is compared at the end of a member
+    return content.view(dtype).reshape(shape, order="F" if fortran else "C").reshape(_with_channels(shape))
 
 
 def _header(name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -58,12 +58,12 @@ def check_size(what: str, shape: Sequence[int], itemsize: int, available: int) -
 
 
 def as_float(what: str, values: np.ndarray) -> np.ndarray:
-    """Returns a kernel as it is, or bfloat16 as float32, which holds it exactly."""
+    """Returns a kernel in its own type and this machine's byte order, bfloat16 as float32, which holds it exactly."""
     if values.dtype.name == "bfloat16":
         return values.astype(np.float32)
     if values.dtype.kind != "f":
         raise ModelFileError(f"kernel {what!r} must hold floating point numbers. Received {values.dtype}.")
-    return values
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 def inside(folder: pathlib.Path, name: str) -> pathlib.Path:

@@ -1,0 +1,124 @@
+"""A network with known stencils among random kernels, saved in every format that the analysis reads."""
+
+import dataclasses
+import pathlib
+
+import keras
+import numpy as np
+import onnx
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from lsn_tf.numerics.stencils import STENCILS
+
+CHANNELS = {  # layer: (size, inputs, outputs or multiplier)
+    "first": (3, 1, 4),
+    "inner/mix": (3, 4, 5),
+    "inner/each": (3, 5, 2),
+    "wide": (3, 10, 6),
+    "point": (1, 6, 6),
+    "parts": (3, 6, 1),
+    "finer": (3, 4, 3),
+    "last": (5, 3, 2),
+}
+KINDS = dict.fromkeys(CHANNELS, "full") | {"inner/each": "depthwise", "wide": "dilated", "parts": "separable"}
+KINDS |= {"finer": "transposed"}
+STAGES = dict(zip(CHANNELS, ["encoder"] * 3 + ["bottom"] * 3 + ["decoder"] * 2, strict=True))
+
+
+@dataclasses.dataclass(frozen=True)
+class Planted:
+    """What the files hold.
+
+    Attributes:
+        kernels: (*spatial, input, output) of each layer, in the order of the graph.
+        stencils: layer, input and output of each planted stencil, and its name.
+        kinds, stages: of each layer.
+        files: the network in each format; "keras2_h5" is one that Keras 2 wrote.
+    """
+
+    kernels: dict[str, np.ndarray]
+    stencils: dict[tuple[str, int, int], str]
+    kinds: dict[str, str]
+    stages: dict[str, str]
+    files: dict[str, pathlib.Path]
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory) -> Planted:
+    rng, folder = np.random.default_rng(2019), tmp_path_factory.mktemp("planted")
+    kernels = {name: _random_kernel(rng, *channels) for name, channels in CHANNELS.items()}
+    stencils = {}
+    for name, (size, inputs, outputs) in CHANNELS.items():
+        for stencil in rng.choice(sorted(STENCILS), inputs * outputs // 4 if size == 3 else 0, replace=True):
+            place = int(rng.integers(inputs)), int(rng.integers(outputs))
+            kernels[name][..., place[0], place[1]] = STENCILS[stencil].coefficients
+            stencils[name, *place] = str(stencil)
+    return Planted(kernels, stencils, KINDS, STAGES, _save(kernels, folder))
+
+
+def _random_kernel(rng, size, inputs, outputs):
+    return rng.normal(size=(size, size, inputs, outputs)).astype(np.float32)
+
+
+def _save(kernels, folder) -> dict[str, pathlib.Path]:
+    names = {"keras": "3.keras", "h5": "3.h5", "weights": "3.weights.h5", "export": "3", "saved": "saved"}
+    names |= {"keras2_keras": "2.keras", "keras2_h5": "2.h5", "keras2_weights": "2_weights.h5", "keras2_saved": "2"}
+    files = {form: folder / name for form, name in (names | {"onnx": "m.onnx", "npz": "m.npz"}).items()}
+    network, network2 = keras_network(keras, kernels), keras_network(tf_keras, kernels)
+    network.save(files["keras"])
+    network.save(files["h5"])
+    network.save_weights(files["weights"])
+    network.export(files["export"], verbose=False)
+    tf.saved_model.save(network, str(files["saved"]))
+    network2.save(files["keras2_keras"])
+    network2.save(files["keras2_h5"])
+    network2.save_weights(files["keras2_weights"])
+    network2.save(files["keras2_saved"], save_format="tf")
+    files["onnx"].write_bytes(onnx_network(kernels).SerializeToString())
+    np.savez(files["npz"], **kernels)
+    return files
+
+
+def keras_network(library, kernels):
+    """Returns the network, by Keras 2 or 3, with the slots of an optimizer."""
+    layers = library.layers
+    mix, each = layers.Conv2D(5, 3, name="mix"), layers.DepthwiseConv2D(3, depth_multiplier=2, name="each")
+    inner = library.Sequential([library.Input((None, None, 4)), mix, each], name="inner")
+    image = library.Input((64, 64, 1), name="image")
+    x = inner(layers.Conv2D(4, 3, name="first")(image))
+    x = layers.MaxPooling2D(name="pool")(x)
+    x = layers.Conv2D(6, 3, dilation_rate=2, name="wide")(x)
+    x = layers.Conv2D(6, 1, name="point")(x)
+    x = layers.SeparableConv2D(4, 3, name="parts")(x)
+    x = layers.Conv2DTranspose(3, 3, strides=2, name="finer")(x)
+    network = library.Model(image, layers.Conv2D(2, 5, name="last")(x), name="network")
+    for name, kernel in kernels.items():
+        layer = network.get_layer("inner").get_layer(name[6:]) if "/" in name else network.get_layer(name)
+        layer.set_weights([kernel.swapaxes(2, 3) if name == "finer" else kernel, *layer.get_weights()[1:]])
+    network.compile("adam", "mse")
+    network.optimizer.build(network.trainable_variables)
+    return network
+
+
+def onnx_network(kernels):
+    """Returns the network as ONNX has it: kernels are (output, input, height, width), channels come first."""
+    point = np.ones((4, 6, 1, 1), np.float32)
+    tensors = {name: kernel.transpose(3, 2, 0, 1) for name, kernel in kernels.items()}
+    tensors["inner/each"] = kernels["inner/each"].transpose(2, 3, 0, 1).reshape(10, 1, 3, 3)
+    tensors["parts"] = kernels["parts"].transpose(2, 3, 0, 1)
+    tensors["finer"] = kernels["finer"].transpose(2, 3, 0, 1)
+    tensors |= {"pointwise": point}
+    options = {"inner/each": {"group": 5}, "parts": {"group": 6}, "wide": {"dilations": [2, 2]}}
+    nodes, before = [], "image"
+    for name in ("first", "inner/mix", "inner/each", "pool", "wide", "point", "parts", "pointwise", "finer", "last"):
+        op = {"pool": "MaxPool", "finer": "ConvTranspose"}.get(name, "Conv")
+        inputs = [before] if name == "pool" else [before, f"{name}.weight"]
+        strides = {"strides": [2, 2]} if name in ("pool", "finer") else {}
+        window = {"kernel_shape": [2, 2]} if name == "pool" else {}
+        nodes.append(onnx.helper.make_node(op, inputs, [name], **strides, **window, **options.get(name, {})))
+        before = name
+    values = [onnx.numpy_helper.from_array(np.ascontiguousarray(a), f"{name}.weight") for name, a in tensors.items()]
+    ends = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in ("image", "last")]
+    return onnx.helper.make_model(onnx.helper.make_graph(nodes, "network", ends[:1], ends[1:], values))
