@@ -61,6 +61,7 @@ USES_TENSORFLOW = (
 PRINTS = {"common_flags", *VERBS}  # a command's own result
 
 WITHOUT_A_MODULE = {  # tests of the whole project or of a whole package
+    "tests/analysis/hostile_files_test.py",
     "tests/build_test.py",
     "tests/convergence_test.py",
     "tests/layout_test.py",

@@ -97,8 +97,13 @@ class Array:
 
     @property
     def place(self) -> int:
-        """Where it is described in the file, bytes: Keras writes layers in the order of the graph."""
-        return int(self._dataset._dataobjects.offset)  # pyfive has no public name for it
+        """The end of what the file has of it, bytes: Keras writes layers in the order of the graph.
+
+        Of header and values the one that lies farther, since the other may fill a gap near the beginning.
+        """
+        header = int(self._dataset._dataobjects.offset)  # pyfive has no public name for it
+        values = int(getattr(self._dataset.id, "data_offset", None) or 0)
+        return max(header, values if values < len(self._content) else 0)
 
     def read(self) -> np.ndarray:
         """Returns the values.

@@ -3,13 +3,14 @@
 import contextlib
 import pathlib
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from typing import IO
 
 from lsn_tf.analysis.formats.archives import checked_member, open_archive
 from lsn_tf.analysis.formats.hdf5 import Group, open_hdf5
-from lsn_tf.analysis.formats.keras_config import KerasLayer, parse_config
+from lsn_tf.analysis.formats.keras_config import parse_config
 from lsn_tf.analysis.formats.keras_legacy import named_convolutions
 from lsn_tf.analysis.formats.keras_weights import positional_convolutions
 from lsn_tf.analysis.formats.stored import StoredConvolution
@@ -28,24 +29,33 @@ def open_keras_archive(path: pathlib.Path) -> Iterator[Sequence[StoredConvolutio
         largest = max(SMALL_WEIGHTS, 100 * path.stat().st_size)
         _copy(archive, checked_member(archive, WEIGHTS, largest), weights)
         with open_hdf5(weights) as root:
-            yield positional_convolutions(root, parse_config(config))
+            with _silent():
+                convolutions = positional_convolutions(root, parse_config(config))
+            yield convolutions
 
 
 @contextlib.contextmanager
 def open_hdf5_model(path: pathlib.Path) -> Iterator[Sequence[StoredConvolution]]:
     """Gives the convolutions of a `.h5`: a whole model or its weights, in the layout of Keras 2 or 3."""
     with path.open("rb") as stream, open_hdf5(stream) as root:
-        model = _described(root)
-        weights = root.group("model_weights") if "model_weights" in root else root
-        if weights.texts("layer_names"):
-            yield named_convolutions(weights, model)
-        else:
-            yield positional_convolutions(weights, model)
+        with _silent():
+            convolutions = _convolutions(root)
+        yield convolutions
 
 
-def _described(root: Group) -> KerasLayer | None:
+def _convolutions(root: Group) -> list[StoredConvolution]:
     config = root.text("model_config")
-    return parse_config(config) if config else None
+    model = parse_config(config) if config else None
+    weights = root.group("model_weights") if "model_weights" in root else root
+    return (named_convolutions if weights.texts("layer_names") else positional_convolutions)(weights, model)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keeps what pyfive has to say of damaged attributes from the reader, who is told once, by the error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: IO[bytes]) -> None:

@@ -1,7 +1,9 @@
 """Weights of Keras 3, in a `.weights.h5` or an archive: kept by position, under the class of their layer."""
 
+import heapq
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lsn_tf.analysis.formats.hdf5 import Array, Group
 from lsn_tf.analysis.formats.keras_config import KerasLayer, kind_of, operations
@@ -49,10 +51,11 @@ def _in_layer(group: Group, layer: KerasLayer | None, word: str, path: str) -> I
     if container is not None:
         yield from _in_container(container, layer.children if layer else (), path)
     inner = {name: one for name, one in groups.items() if name not in (VARIABLES, *LAYERS, *NOT_WEIGHTS)}
-    yield from _by_place(
-        list(_in_layer(one, _wrapped(layer, name), _word(layer, name), _join(path, _name(one, layer, name))))
+    for part in _by_place(
+        [list(_in_layer(one, _wrapped(layer, name), _word(layer, name), _join(path, _name(one, layer, name))))]
         for name, one in inner.items()
-    )
+    ):
+        yield from part
 
 
 def _in_container(container: Group, children: Sequence[KerasLayer], path: str) -> Iterator[Found]:
@@ -61,16 +64,24 @@ def _in_container(container: Group, children: Sequence[KerasLayer], path: str) -
     described = {key: child for key, child in zip(_keys(children), children, strict=True) if key in groups}
     for key, child in described.items():
         yield from _in_layer(groups[key], child, child.class_name, _join(path, child.name))
-    yield from _by_place(
-        list(_in_layer(one, None, key, _join(path, _own_name(one) or key)))
-        for key, one in groups.items()
-        if key not in described
-    )
-
-
-def _by_place(parts: Iterator[list[Found]]) -> Iterator[Found]:
-    for part in sorted(filter(None, parts), key=lambda part: min(kernel.place for *_, kernel in part)):
+    others = sorted(groups.keys() - described.keys(), key=_class_and_number)
+    for part in _by_place(
+        [list(_in_layer(groups[key], None, key, _join(path, _own_name(groups[key]) or key))) for key in keys]
+        for _, keys in itertools.groupby(others, key=lambda key: _class_and_number(key)[0])
+    ):
         yield from part
+
+
+def _by_place(classes: Iterable[list[list[Found]]]) -> Iterator[list[Found]]:
+    """Merges the layers of each class, whose numbers are their order, by their places in the file."""
+    queues = [[part for part in parts if part] for parts in classes]
+    yield from heapq.merge(*queues, key=lambda part: part[0][-1].place)
+
+
+def _class_and_number(key: str) -> tuple[str, int]:
+    """Returns ("conv2d", 3) of "conv2d_3"."""
+    word, _, number = key.rpartition("_")
+    return (word, int(number)) if word and number.isdecimal() else (key, 0)
 
 
 def _kernels(variables: Group, word: str) -> list[Array]:

@@ -155,7 +155,8 @@ def _name(node: Any, tensor: Any) -> str:
     """Returns the name of a layer: of a torch parameter "NAME.weight", or of the node "NAME/Conv2D"."""
     if tensor.name.endswith(".weight"):
         return tensor.name.removesuffix(".weight")
-    return re.sub(r"/(\w*[Cc]onv\w*|depthwise)$", "", node.name) or tensor.name
+    scope = re.sub(r"^(StatefulPartitionedCall/)+", "", node.name)
+    return re.sub(r"/(separable_conv2d/depthwise|depthwise|\w*[Cc]onv\w*)$", "", scope) or tensor.name
 
 
 def _kernel(tensor: Any, folder: pathlib.Path, groups: int, op_type: str, depthwise: bool = False) -> np.ndarray:
