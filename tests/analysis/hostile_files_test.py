@@ -70,7 +70,7 @@ def test_a_damaged_file_ends_in_layers_or_in_one_line(planted, form, tmp_path):
     shutil.copytree(source, target) if part else shutil.copy(source, target)
     content = (source / part if part else source).read_bytes()
 
-    @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(CHANGES)
     def read(changes):
         (target / part if part else target).write_bytes(changed(content, changes))
@@ -79,9 +79,9 @@ def test_a_damaged_file_ends_in_layers_or_in_one_line(planted, form, tmp_path):
         except ValueError as error:
             assert "\n" not in str(error) and len(str(error)) < 700
 
-    start = time.monotonic()
+    start = time.process_time()
     read()
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("form", ["keras", "h5", "weights", "keras2_h5", "npz"])
@@ -204,9 +204,9 @@ def test_a_group_inside_itself_ends(tmp_path):
     with h5py.File(tmp_path / "self.h5", "w") as file:
         group = file.create_group("a")
         group["b"] = group["c"] = group
-    start = time.monotonic()
+    start = time.process_time()
     message(tmp_path / "self.h5")
-    assert time.monotonic() - start < 30
+    assert time.process_time() - start < 30
 
 
 def test_compressed_weights_ask_for_others(tmp_path):
@@ -239,9 +239,9 @@ def test_functions_that_call_each_other_end(planted, tmp_path):
             function.signature.name = f"level_{level}"
             _call(function, f"level_{level + 1}", called)
         (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
-        start = time.monotonic()
+        start = time.process_time()
         assert "at most" in message(folder)
-        assert time.monotonic() - start < 60
+        assert time.process_time() - start < 60
 
 
 def _saved_model(folder):

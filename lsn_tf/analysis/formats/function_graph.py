@@ -12,7 +12,7 @@ _CALLS = ("f", "body", "then_branch", "else_branch")
 _SKIPPED_INPUTS = {"If": 1, "StatelessIf": 1, "Case": 1, "StatelessCase": 1}  # what they choose a branch by
 _COPIES = ("Identity", "ReadVariableOp", "Cast", "StopGradient", "ExpandDims", "Enter", "argument")
 VARIABLES = ("variable", "VarHandleOp", "VariableV2", "Variable")
-_REFINES = ("ResizeNearestNeighbor", "ResizeBilinear", "ResizeBicubic", "DepthToSpace", "Tile")
+_REFINES = ("ResizeNearestNeighbor", "ResizeBilinear", "ResizeBicubic", "DepthToSpace")
 _POOLS = ("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D", "MaxPoolV2")
 CONVOLUTIONS = {  # which of their inputs is the kernel, which the image
     "Conv2D": (1, 0),
@@ -88,11 +88,15 @@ class FunctionGraph:
         for name, op in self._op.items():
             stride = self._stride(name) if op in CONVOLUTIONS or op in _POOLS else 1
             transposed = "Backprop" in op and op in CONVOLUTIONS
-            refines = op in _REFINES or (transposed and stride > 1)
+            refines = op in _REFINES or (transposed and stride > 1) or self._repeats(name)
             read = self.inputs[name]
             if op in CONVOLUTIONS:
                 read = read[CONVOLUTIONS[op][1] :][:1]
             yield Operation(name, read, 1 if transposed else stride, refines, op in CONVOLUTIONS)
+
+    def _repeats(self, name: str) -> bool:
+        """Tells whether a node repeats pixels, as upsampling to the nearest neighbour does: a tile along a new axis."""
+        return self.op(name) == "Tile" and any(self.op(one) == "ExpandDims" for one in self.inputs[name][:1])
 
     def _stride(self, name: str) -> int:
         return max([1, *self.integers(name, "strides")])

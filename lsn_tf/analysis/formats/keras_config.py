@@ -100,6 +100,12 @@ def _sources(value: Any, depth: int) -> Iterator[str]:
             yield from _sources(one, depth + 1)
 
 
+def groups_of(layer: KerasLayer | None) -> int:
+    """Returns the number of groups of a convolution's channels, 1 if it is not given."""
+    groups = layer.settings.get("groups") if layer else None
+    return groups if isinstance(groups, int) and groups > 0 else 1
+
+
 def kind_of(class_name: str, settings: Mapping[str, Any]) -> str:
     """Returns the kind of a convolution, "" of another layer.
 

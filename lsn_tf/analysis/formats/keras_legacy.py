@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from lsn_tf.analysis.formats.hdf5 import Group
-from lsn_tf.analysis.formats.keras_config import KerasLayer, kind_of, operations
+from lsn_tf.analysis.formats.keras_config import KerasLayer, groups_of, kind_of, operations
 from lsn_tf.analysis.formats.stages import in_order, stages
 from lsn_tf.analysis.formats.stored import StoredConvolution, is_square
 
@@ -17,15 +17,14 @@ def named_convolutions(weights: Group, model: KerasLayer | None) -> list[StoredC
         weights: the root of a weights file, "model_weights" in that of a whole model.
         model: its configuration, if known.
     """
-    paths = list(model.paths()) if model else []
     stage = stages(in_order(list(operations(model)))) if model else {}
-    rank = {path: n for n, path in enumerate(paths)}
+    rank = {path: n for n, path in enumerate(model.paths() if model else ())}
     found = []
     for top in weights.texts("layer_names"):
         group = weights.group(top)
         weight_names = group.texts("weight_names")
         for weight in weight_names:
-            path = _described(_layer_path(top, weight), top, paths)
+            path = _described(_layer_path(top, weight), top, rank)
             layer = model.at(path) if model else None
             if _is_kernel(weight, group, layer):
                 found.append(_stored(path, weight, group, layer, weight_names, stage))
@@ -41,7 +40,7 @@ def _layer_path(top: str, weight: str) -> str:
     return f"{top}/{path}"
 
 
-def _described(path: str, top: str, paths: Sequence[str]) -> str:
+def _described(path: str, top: str, paths: Mapping[str, int]) -> str:
     """Returns the path in the configuration: of models in models, Keras 2 names the innermost layer alone."""
     if path in paths:
         return path
@@ -65,13 +64,12 @@ def _stored(
 ) -> StoredConvolution:
     kernel = group.array(weight)
     kind = kind_of(layer.class_name, layer.settings) if layer else _kind_by_weights(path, weight, group, siblings)
-    groups = layer.settings.get("groups", 1) if layer else 1
 
     def load():
         values = kernel.read()
         return values.swapaxes(-1, -2) if kind == "transposed" else values
 
-    return StoredConvolution(path, kind or "full", stage.get(path, ""), load, groups if isinstance(groups, int) else 1)
+    return StoredConvolution(path, kind or "full", stage.get(path, ""), load, groups_of(layer))
 
 
 def _kind_by_weights(path: str, weight: str, group: Group, siblings: Sequence[str]) -> str:

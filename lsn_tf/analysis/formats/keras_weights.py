@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lsn_tf.analysis.formats.hdf5 import Array, Group
-from lsn_tf.analysis.formats.keras_config import KerasLayer, kind_of, operations
+from lsn_tf.analysis.formats.keras_config import KerasLayer, groups_of, kind_of, operations
 from lsn_tf.analysis.formats.stages import in_order, stages
 from lsn_tf.analysis.formats.stored import StoredConvolution, is_square
 
@@ -29,16 +29,16 @@ def positional_convolutions(root: Group, model: KerasLayer | None) -> list[Store
     return [_stored(*one, stage) for one in found]
 
 
-def _stored(path: str, word: str, layer: KerasLayer | None, kernel: Array, stage: Mapping[str, str]):
-    settings = layer.settings if layer else {}
-    kind = kind_of(word, settings) or "full"
-    groups = settings.get("groups", 1)
+def _stored(
+    path: str, word: str, layer: KerasLayer | None, kernel: Array, stage: Mapping[str, str]
+) -> StoredConvolution:
+    kind = kind_of(word, layer.settings if layer else {}) or "full"
 
     def load():
         values = kernel.read()
         return values.swapaxes(-1, -2) if kind == "transposed" else values
 
-    return StoredConvolution(path, kind, stage.get(path, ""), load, groups if isinstance(groups, int) else 1)
+    return StoredConvolution(path, kind, stage.get(path, ""), load, groups_of(layer))
 
 
 def _in_layer(group: Group, layer: KerasLayer | None, word: str, path: str) -> Iterator[Found]:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from lsn_tf.analysis.formats.keras_config import kind_of, operations, parse_config
+from lsn_tf.analysis.formats.keras_config import groups_of, kind_of, operations, parse_config
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,9 @@ def test_models_lie_inside_each_other_only_so_deep():
         config = {"class_name": "Sequential", "config": {"layers": [config]}}
     with pytest.raises(ValueError, match="must be a dictionary"):
         parse_config(json.dumps(config))
+
+
+@pytest.mark.parametrize(("groups", "expected"), [(4, 4), (None, 1), (0, 1), (-2, 1), ("2", 1)])
+def test_groups_are_positive(groups, expected):
+    assert groups_of(parse_config(json.dumps(layer("a", None, groups=groups)))) == expected
+    assert groups_of(None) == 1
