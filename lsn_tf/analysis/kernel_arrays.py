@@ -1,0 +1,46 @@
+"""Arrays of kernels as all of the analysis takes them: checked once, flattened, read in chunks of bounded memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+CHUNK = 8192  # kernels: their similarities to a hundred named ones stay in a processor's cache
+
+
+def flat(kernels: np.ndarray) -> np.ndarray:
+    """Returns kernels of shape (n, s, s), s odd, as float32 of shape (n, s * s); no copy where none is needed.
+
+    Raises:
+        ValueError: if the shape is another, or a kernel is not finite.
+    """
+    kernels = np.asarray(kernels)
+    if kernels.ndim != 3 or kernels.shape[1] != kernels.shape[2] or kernels.shape[1] % 2 == 0:
+        raise ValueError(
+            f"kernels must be (n, s, s) with s odd. Received {kernels.shape}: for a Keras kernel (s, s, in, out) take "
+            "kernel.transpose(3, 2, 0, 1).reshape(-1, s, s)."
+        )
+    rows = np.ascontiguousarray(kernels, dtype=np.float32).reshape(len(kernels), kernels.shape[1] ** 2)
+    if rows.size and not (np.isfinite(rows.min()) and np.isfinite(rows.max())):
+        raise ValueError("kernels must be finite. Received NaN or infinity: the training diverged.")
+    return rows
+
+
+def size_of(rows: np.ndarray) -> int:
+    """Returns s, the width of flattened kernels of shape (n, s * s)."""
+    return round(rows.shape[1] ** 0.5)
+
+
+def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
+    """Yields the slices that cut `count` kernels into chunks."""
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+
+
+def norms(rows: np.ndarray) -> np.ndarray:
+    """Returns the L2 norms, (n,), of flattened kernels, (n, d)."""
+    return np.sqrt(np.einsum("nd,nd->n", rows, rows))
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """Returns flattened kernels, (n, d), at L2 norm 1; those that are 0 stay 0."""
+    lengths = norms(rows)
+    return rows / np.where(lengths > 0, lengths, 1)[:, None]
