@@ -1,24 +1,25 @@
-"""Claims that can fail: "18 % of layer 7 is a first difference: chance 3 %", with p-values and control over all layers.
-
-A kernel is one of a family if its similarity to the nearest member reaches a threshold; it is a finite difference of
-order p if the cosine of its angle to that subspace does.
-"""
+"""Claims that can fail: "18 % of layer 7 is a first difference: chance 3 %", with control over layers and families."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 import numpy as np
 from scipy import stats
 
 from lsn_tf.analysis import nulls
-from lsn_tf.analysis.exact_tests import CONFIDENCE, bootstrap_interval, matched_p_value, two_sample_p_value
-from lsn_tf.analysis.identification import dead, finite_difference_shares
+from lsn_tf.analysis.exact_tests import (
+    CONFIDENCE,
+    binomial_p_value,
+    bootstrap_interval,
+    matched_p_value,
+    two_sample_p_value,
+)
+from lsn_tf.analysis.hits import THRESHOLD, claim_names, find_hits, known_chances
+from lsn_tf.analysis.identification import dead
 from lsn_tf.analysis.kernel_arrays import chunks
-from lsn_tf.analysis.templates import Templates, family_similarities
+from lsn_tf.analysis.templates import Templates
 
-THRESHOLD = 0.9
-"""Least similarity: the named kernel is then 81 % of the kernel's energy. Noise of 30 % of its norm leaves 0.96, and a
-random 3 x 3 kernel comes so near to one given stencil with chance 0.0004, so a family of 20 images stays below 1 %."""
 NULL_KERNELS = 100_000  # drawn once for all layers: chances are known to 1 / 1000 at worst
 COPIES = 19  # of each kernel, permuted
 NULLS = ("gaussian", "permuted", "untrained", *nulls.INITIALIZER_NAMES)
@@ -76,8 +77,9 @@ def make_claims(
 ) -> list[Claim]:
     """Tests, for each layer and family, whether more kernels are of the family than the null explains.
 
-    For i.i.d. nulls the test is Fisher's exact one against a sample of the null, for permuted weights the exact matched
-    one. Dead kernels, see `identification.dead`, neither count nor are counted.
+    For i.i.d. nulls the test is the binomial one, or Fisher's against a sample of the null where the chance has no
+    formula; for permuted weights it is the matched one: all three are exact. Dead kernels, see `identification.dead`,
+    are left out.
 
     Args:
         layers: name: kernels, (n, s, s).
@@ -93,10 +95,13 @@ def make_claims(
     Raises:
         ValueError: for another null or control, a threshold out of range, or layers without an untrained one.
     """
-    _check(layers, null, untrained, threshold, control)
+    check_choices(layers, null, untrained, control)
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be in (0, 1], a similarity. Received {threshold}.")
     rng = np.random.default_rng(seed)
     size = next(iter(layers.values())).shape[1] if layers else 0
     sample = None if null in ("permuted", "untrained") else _sample(null, size, templates, threshold, rng)
+    known = known_chances(null, templates, threshold)
     claims = []
     for layer, kernels in layers.items():
         alive = ~dead(kernels)
@@ -104,32 +109,25 @@ def make_claims(
         hits = find_hits(kernels, templates, threshold)
         if null == "untrained":
             sample = find_hits(untrained[layer][~dead(untrained[layer])], templates, threshold)
-        tested = _matched(kernels, hits, templates, threshold, rng) if null == "permuted" else _fisher(hits, sample)
+        tested = (
+            _matched(kernels, hits, templates, threshold, rng)
+            if null == "permuted"
+            else _independent(hits, sample, known)
+        )
         group = filters[layer][alive] if filters else None
         for column, (family, (p_value, chance)) in enumerate(zip(claim_names(templates), tested, strict=True)):
             claims.append(_claim(layer, family, hits[:, column], group, null, chance, p_value, rng))
-    return _controlled(claims, control)
+    return controlled(claims, control)
 
 
-def claim_names(templates: Templates) -> tuple[str, ...]:
-    """Returns the families, then the finite differences of each order: the columns of `find_hits`."""
-    orders = 2 * round(templates.rows.shape[1] ** 0.5) - 2
-    return (*templates.families, *(f"finite difference of order {order}" for order in range(1, orders + 1)))
-
-
-def find_hits(kernels: np.ndarray, templates: Templates, threshold: float = THRESHOLD) -> np.ndarray:
-    """Tells which of n kernels are of which family, and finite differences of which order: (n, c) bool."""
-    near = family_similarities(kernels, templates) >= threshold
-    return np.concatenate([near, finite_difference_shares(kernels) >= threshold**2], axis=1)
-
-
-def _check(layers, null, untrained, threshold, control) -> None:
+def check_choices(
+    layers: Mapping[str, np.ndarray], null: str, untrained: Mapping[str, np.ndarray] | None, control: str
+) -> None:
+    """Raises ValueError for a null or control that there is not, and for layers without an untrained one."""
     if null not in NULLS:
         raise ValueError(f"null must be one of {NULLS}. Received {null!r}.")
     if control not in CONTROLS:
         raise ValueError(f"control must be one of {tuple(CONTROLS)}. Received {control!r}.")
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must be in (0, 1], a similarity. Received {threshold}.")
     if null == "untrained" and (missing := sorted(layers.keys() - (untrained or {}).keys())):
         raise ValueError(f"untrained must have the kernels of every layer. Received none for {missing}.")
 
@@ -140,13 +138,16 @@ def _sample(null: str, size: int, templates: Templates, threshold: float, rng: n
     return find_hits(draw(NULL_KERNELS, size, rng), templates, threshold)
 
 
-def _fisher(hits: np.ndarray, sample: np.ndarray) -> list[tuple[float, float]]:
-    """Returns p-value and chance of each column."""
-    found, expected = hits.sum(axis=0).tolist(), sample.sum(axis=0).tolist()
-    return [
-        (two_sample_p_value(c, len(hits), e, len(sample)), e / max(len(sample), 1))
-        for c, e in zip(found, expected, strict=True)
-    ]
+def _independent(hits: np.ndarray, sample: np.ndarray, known: list[float]) -> list[tuple[float, float]]:
+    """Returns p-value and chance of each column, kernels being i.i.d. under the null."""
+    tested = []
+    for found, expected, chance in zip(hits.sum(axis=0).tolist(), sample.sum(axis=0).tolist(), known, strict=True):
+        if math.isnan(chance):
+            p_value = two_sample_p_value(found, len(hits), expected, len(sample))
+            tested.append((p_value, expected / max(len(sample), 1)))
+        else:
+            tested.append((binomial_p_value(found, len(hits), chance), chance))
+    return tested
 
 
 def _matched(kernels, hits, templates, threshold, rng) -> list[tuple[float, float]]:
@@ -176,7 +177,8 @@ def _claim(layer, family, hits, group, null, chance, p_value, rng) -> Claim:
     )
 
 
-def _controlled(claims: list[Claim], control: str) -> list[Claim]:
+def controlled(claims: list[Claim], control: str) -> list[Claim]:
+    """Returns the claims with q-values under a control of `CONTROLS` over all of them."""
     if not claims:
         return []
     adjusted = stats.false_discovery_control([claim.p_value for claim in claims], method=control)

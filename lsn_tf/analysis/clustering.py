@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 
 from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, unit
-from lsn_tf.analysis.symmetries import Symmetries, canonical
+from lsn_tf.analysis.symmetries import EVERY_SYMMETRY, Symmetries, canonical
 
 PUBLISHED_K = 3
 FORMS = ("l1", "l2", "canonical")
@@ -40,7 +40,7 @@ class Clusters:
         return np.bincount(self.labels, minlength=len(self.centres))
 
 
-def prepare(kernels: np.ndarray, form: str = "l1", symmetries: Symmetries = Symmetries()) -> np.ndarray:
+def prepare(kernels: np.ndarray, form: str = "l1", symmetries: Symmetries = EVERY_SYMMETRY) -> np.ndarray:
     """Returns kernels in the form in which they are clustered, (n, s, s) float32.
 
     Args:

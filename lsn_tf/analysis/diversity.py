@@ -37,8 +37,8 @@ def orthogonality(filters: np.ndarray) -> float:
     """Returns 1 - the mean |cosine| between two different filters: 1 if all are orthogonal, 0 if all are parallel.
 
     Args:
-        filters: (filters, ...), at least two: for a Keras kernel (s, s, in, out), its transpose (out, in, s, s). Filters
-            that are 0 are taken as orthogonal to all.
+        filters: (filters, ...), at least two: of a Keras kernel (s, s, in, out) the transpose (out, in, s, s). Those
+            that are 0 count as orthogonal to all.
     """
     rows = np.asarray(filters, np.float64).reshape(len(filters), -1)
     if len(rows) < 2:

@@ -1,4 +1,4 @@
-"""What numerical analysis says of a kernel: norm, moments, the derivative it approximates, the finite differences in it.
+"""What numerical analysis says of a kernel: norm, moments, which derivative it is, how much of it is differences.
 
 The numbers of a kernel table, one row a kernel. With a, b the offsets from the centre, in pixels, a moment is
 m(qy, qx) = sum k[a, b] a**qy b**qx, and by Taylor's theorem k phi = sum of m(qy, qx) / (qy! qx!) d^q phi.
@@ -85,6 +85,12 @@ def finite_difference_shares(kernels: np.ndarray) -> np.ndarray:
         total = energy.sum(axis=1)
         result[chunk] = (energy @ reached) / np.where(total > 0, total, 1)[:, None]
     return np.minimum(result, 1, out=result)
+
+
+def finite_difference_dimension(weights: int, order: int) -> int:
+    """Returns the dimension of the finite differences of an order, in kernels of so many weights: 8, 6, 3, 1 of 9."""
+    _, degrees = _graded_basis(round(weights**0.5))
+    return int(np.sum(degrees >= order))
 
 
 def operator_names(size: int = 3) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from lsn_tf.analysis.kernel_arrays import flat
+from lsn_tf.analysis.templates import Templates
 
 INITIALIZERS = {  # name: variance times fans, which fans
     "glorot": (1.0, "average"),
@@ -65,27 +66,28 @@ def resampled(kernels: np.ndarray, count: int, rng: np.random.Generator) -> np.n
     return rows[rng.integers(len(rows), size=count)].reshape(count, *kernels.shape[1:])
 
 
-def cap_chance(threshold: float, dimensions: int = 9) -> float:
-    """Returns the chance that an i.i.d. Gaussian kernel has |cosine| >= threshold with one given kernel.
+def cap_chance(threshold: float, dimensions: int = 9, subspace: int = 1) -> float:
+    """Returns the chance that an i.i.d. Gaussian kernel has |cosine| >= threshold with a subspace, or a line.
 
-    The squared cosine has the beta distribution with parameters 1/2 and (d - 1) / 2.
+    The squared cosine has the beta distribution with parameters p / 2 and (d - p) / 2, p being its dimension.
     """
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold must be in [0, 1], a |cosine|. Received {threshold}.")
-    return float(special.betainc((dimensions - 1) / 2, 0.5, 1 - threshold**2))
+    return float(special.betainc((dimensions - subspace) / 2, subspace / 2, 1 - threshold**2))
 
 
-def chance_of_similarity(templates: np.ndarray, threshold: float) -> tuple[float, bool]:
-    """Returns the chance that an i.i.d. Gaussian kernel has |cosine| >= threshold with any template, and if it is exact.
+def gaussian_chances(templates: Templates, threshold: float) -> np.ndarray:
+    """Returns the exact chances of an i.i.d. Gaussian kernel to be of each family, (f,); NaN where there is no formula.
 
-    Exact where no two templates have a kernel near both; else the sum of their chances, which bounds it from above.
-
-    Args:
-        templates: (t, d), L2 norm 1.
-        threshold: of |cosine|.
+    There is one where no kernel can be near two of a family's images, so that their chances add.
     """
-    cosines = np.abs(templates @ templates.T)
-    np.fill_diagonal(cosines, 0)
-    disjoint = bool(cosines.max(initial=0) < 2 * threshold**2 - 1)  # further apart than twice the caps' angle
-    return min(1.0, len(templates) * cap_chance(threshold, templates.shape[1])), disjoint
-
+    result = np.full(len(templates.families), np.nan)
+    if not templates.symmetries.scale:
+        return result
+    ends = np.append(templates.starts[1:], len(templates.rows))
+    for family, members in enumerate(templates.members):
+        ranges = zip(templates.starts[members], ends[members], strict=True)
+        rows = np.concatenate([templates.rows[start:end] for start, end in ranges])
+        cosines = np.abs(rows @ rows.T) if templates.symmetries.sign else rows @ rows.T
+        np.fill_diagonal(cosines, -1)
+        if cosines.max() < 2 * threshold**2 - 1:  # further apart than twice the angle that the threshold allows
+            result[family] = len(rows) * cap_chance(threshold, rows.shape[1]) / (1 if templates.symmetries.sign else 2)
+    return result

@@ -57,9 +57,7 @@ def detect_planted(
     return [_detect(templates, noise, np.array(thresholds), each, random, rng) for noise in noises]
 
 
-def plant(
-    templates: Templates, noise: float, each: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def plant(templates: Templates, noise: float, each: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Returns noisy images of the named kernels, (e * each, s, s) float32, and the index of each name.
 
     Every image is equally likely, with a random sign under sign and a random factor from 1/8 to 8 under scale.
@@ -87,11 +85,11 @@ def _detect(templates, noise, thresholds, each, random, rng) -> Detection:
         recall=found / len(planted),
         named=((similarity >= thresholds[:, None]) & (index == truth)).sum(axis=1) / len(planted),
         precision=np.where(found + false > 0, found / np.maximum(found + false, 1), 1.0),
-        average_precision=_average_precision(similarity, by_chance),
+        average_precision=average_precision(similarity, by_chance),
     )
 
 
-def _average_precision(similarity: np.ndarray, by_chance: np.ndarray) -> float:
+def average_precision(similarity: np.ndarray, by_chance: np.ndarray) -> float:
     """Returns the mean, over the planted kernels, of the precision among all that are as similar as it."""
     true, false = np.sort(similarity), np.sort(by_chance)
     above = len(true) - np.searchsorted(true, true, side="left")

@@ -26,7 +26,7 @@ class Symmetries:
     mirrors: bool = True
 
     def permutations(self, size: int = 3) -> np.ndarray:
-        """Returns (g, size * size): `rows[:, permutation]` are flattened kernels, turned or mirrored; identity first."""
+        """Returns the g images of a square, (g, size * size): `rows[:, permutation]` is one of flattened kernels."""
         square = np.arange(size * size).reshape(size, size)
         turned = [np.rot90(square, k) for k in (range(4) if self.turns else (0,))]
         mirrored = [image[::a, ::b] for image in turned for a, b in self._mirrors()]
@@ -37,7 +37,10 @@ class Symmetries:
         return ((1, 1), (1, -1), (-1, 1), (-1, -1)) if self.mirrors else ((1, 1),)
 
 
-def canonical(kernels: np.ndarray, symmetries: Symmetries = Symmetries()) -> np.ndarray:
+EVERY_SYMMETRY = Symmetries()
+
+
+def canonical(kernels: np.ndarray, symmetries: Symmetries = EVERY_SYMMETRY) -> np.ndarray:
     """Returns the canonical form of each kernel: the image, under the symmetries, that is nearest to a reference.
 
     These forms fill a convex cone, the reference's Dirichlet domain, so means of them are canonical again: k-means and
@@ -57,8 +60,9 @@ def canonical(kernels: np.ndarray, symmetries: Symmetries = Symmetries()) -> np.
     templates = _images_of(reference(size).ravel(), permutations)
     forms = np.empty_like(rows)
     for chunk in chunks(len(rows)):
-        forms[chunk] = _nearest_image(rows[chunk], templates, permutations, symmetries.sign)
-    return (unit(forms) if symmetries.scale else forms).reshape(-1, size, size)
+        images = _nearest_image(rows[chunk], templates, permutations, symmetries.sign)
+        forms[chunk] = unit(images) if symmetries.scale else images
+    return forms.reshape(-1, size, size)
 
 
 def reference(size: int = 3) -> np.ndarray:

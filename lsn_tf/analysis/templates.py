@@ -7,7 +7,7 @@ import numpy as np
 
 from lsn_tf.analysis.dictionary import NamedKernel, named_kernels
 from lsn_tf.analysis.kernel_arrays import chunks, flat, norms
-from lsn_tf.analysis.symmetries import Symmetries
+from lsn_tf.analysis.symmetries import EVERY_SYMMETRY, Symmetries
 
 SAME = 1e-6  # of 1 - cosine: named kernels nearer than this are one kernel with two names
 
@@ -36,7 +36,7 @@ class Templates:
 
 
 def make_templates(
-    dictionary: Sequence[NamedKernel] | None = None, symmetries: Symmetries = Symmetries(), size: int = 3
+    dictionary: Sequence[NamedKernel] | None = None, symmetries: Symmetries = EVERY_SYMMETRY, size: int = 3
 ) -> Templates:
     """Returns the templates of a dictionary for kernels of a size; smaller named kernels get a frame of zeros.
 
@@ -59,7 +59,7 @@ def make_templates(
         if home is None:
             home = len(names)
             names.append(entry.name)
-            orbits.append(_distinct((row / length)[permutations]))
+            orbits.append(_distinct((row / length)[permutations], symmetries.sign))
             lengths.append(length)
         homes.append(home)
     families = tuple(dict.fromkeys(entry.family for entry in entries))
@@ -132,7 +132,11 @@ def _find(row: np.ndarray, length: float, orbits: list, lengths: list, symmetrie
     return None
 
 
-def _distinct(images: np.ndarray) -> np.ndarray:
-    """Returns the images without repetition, the kernel itself first."""
-    _, first = np.unique(np.round(images, 9) + 0.0, axis=0, return_index=True)
+def _distinct(images: np.ndarray, sign: bool) -> np.ndarray:
+    """Returns the images without repetition, also not of the other sign if sign is a symmetry; the kernel first."""
+    keys = np.round(images, 9)
+    if sign:
+        leading = np.take_along_axis(keys, (keys != 0).argmax(axis=1)[:, None], axis=1)
+        keys = keys * np.sign(leading)
+    _, first = np.unique(keys + 0.0, axis=0, return_index=True)
     return images[np.sort(first)]

@@ -1,0 +1,128 @@
+"""How much of a layer is finite differences, kernels weighed alike: mean shares against chance, by Monte-Carlo tests.
+
+The share of order 1 is 1 - the DC energy: kernels of mean zero, the hypothesis itself, without a threshold.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import stats
+
+from lsn_tf.analysis import nulls
+from lsn_tf.analysis.claims import check_choices
+from lsn_tf.analysis.exact_tests import CONFIDENCE, monte_carlo_p_value
+from lsn_tf.analysis.identification import dead, finite_difference_shares
+
+DRAWS = 199  # layers of the null; the least p-value is 1 / (DRAWS + 1)
+KERNELS = 10_000  # of a layer; of larger ones as many are drawn, which leaves the test valid
+RESAMPLES = 999
+
+
+@dataclasses.dataclass(frozen=True)
+class MeanShare:
+    """The mean share of finite differences of one order in a layer's kernels, against chance.
+
+    Attributes:
+        layer: its name.
+        order: of the finite differences.
+        kernels: how many entered.
+        share: their mean share, see `identification.finite_difference_shares`.
+        interval: bootstrap interval of it, 95 %.
+        null: the null model.
+        chance: mean share under the null.
+        chance_high: 95 % of layers of the null have at most this share.
+        p_value: of a share as large, under the null.
+        q_value: p_value, adjusted for the false discovery rate over all layers and orders.
+    """
+
+    layer: str
+    order: int
+    kernels: int
+    share: float
+    interval: tuple[float, float]
+    null: str
+    chance: float
+    chance_high: float
+    p_value: float
+    q_value: float
+
+
+def mean_shares(
+    layers: Mapping[str, np.ndarray],
+    null: str = "gaussian",
+    *,
+    untrained: Mapping[str, np.ndarray] | None = None,
+    control: str = "bh",
+    seed: int = 0,
+) -> list[MeanShare]:
+    """Tests, for each layer and order, whether kernels are more of finite differences than the null explains.
+
+    Args:
+        layers: name: kernels, (n, s, s); dead ones are left out, and layers that have no other.
+        null: one of `claims.NULLS`. Against an untrained layer it is a permutation test of the two samples.
+        untrained: for the null "untrained": the same layers before training.
+        control: "bh" or "by", see `claims.make_claims`.
+        seed: of nulls and bootstrap.
+
+    Raises:
+        ValueError: as `claims.make_claims`.
+    """
+    check_choices(layers, null, untrained, control)
+    rng = np.random.default_rng(seed)
+    found = []
+    for layer, kernels in layers.items():
+        kernels = _some(kernels[~dead(kernels)], rng)
+        if len(kernels):
+            other = _some(untrained[layer], rng) if null == "untrained" else None
+            found += _test(layer, kernels, null, other, rng)
+    if not found:
+        return []
+    adjusted = stats.false_discovery_control([share.p_value for share in found], method=control)
+    return [dataclasses.replace(share, q_value=float(q)) for share, q in zip(found, adjusted, strict=True)]
+
+
+def _some(kernels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return kernels if len(kernels) <= KERNELS else kernels[rng.choice(len(kernels), KERNELS, replace=False)]
+
+
+def _test(layer, kernels, null, untrained, rng) -> list[MeanShare]:
+    shares = finite_difference_shares(kernels)
+    n = len(shares)
+    if null == "untrained":
+        statistic, draws = _two_samples(shares, finite_difference_shares(untrained), rng)
+        by_chance = finite_difference_shares(untrained).mean(axis=0)
+    else:
+        statistic = shares.mean(axis=0)
+        draws = np.array([finite_difference_shares(_draw(null, kernels, rng)).mean(axis=0) for _ in range(DRAWS)])
+        by_chance = draws.mean(axis=0)
+    resampled = [shares[rng.integers(n, size=n)].mean(axis=0) for _ in range(RESAMPLES)]
+    low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+    return [
+        MeanShare(
+            layer=layer,
+            order=column + 1,
+            kernels=n,
+            share=float(shares[:, column].mean()),
+            interval=(float(low[column]), float(high[column])),
+            null=null,
+            chance=float(by_chance[column]),
+            chance_high=float(np.quantile(draws[:, column], CONFIDENCE)),
+            p_value=monte_carlo_p_value(statistic[column], draws[:, column]),
+            q_value=1.0,
+        )
+        for column in range(shares.shape[1])
+    ]
+
+
+def _draw(null: str, kernels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if null == "permuted":
+        return nulls.permuted(kernels, rng)
+    count, size = kernels.shape[:2]
+    return nulls.gaussian(count, size, rng) if null == "gaussian" else nulls.initial(null, count, size, rng)
+
+
+def _two_samples(shares, others, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the mean of the first sample, (o,), and its means when both are shuffled, (DRAWS, o)."""
+    both, n = np.concatenate([shares, others]), len(shares)
+    return shares.mean(axis=0), np.array([both[rng.permutation(len(both))[:n]].mean(axis=0) for _ in range(DRAWS)])

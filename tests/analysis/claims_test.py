@@ -1,0 +1,130 @@
+"""Claims say no: on null kernels few are made, with stencils among them the right ones are, and control is kept."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lsn_tf.analysis import claims, nulls, planted
+from lsn_tf.analysis.hits import claim_names
+from lsn_tf.analysis.templates import make_templates
+
+TEMPLATES = make_templates()
+FAMILIES = claim_names(TEMPLATES)
+
+
+def null_layers(draw, layers=60, kernels=400):
+    return {f"layer {i}": draw(kernels) for i in range(layers)}
+
+
+@pytest.mark.parametrize("null", ["gaussian", "permuted", "untrained", "glorot_uniform", "he_normal"])
+def test_null_kernels_make_at_most_five_per_cent_of_claims(null, rng):
+    """Of the null's own kernels; skewed ones for permuted weights, whose places are exchangeable whatever they are."""
+    draws = {
+        "gaussian": lambda n: 0.1 * nulls.gaussian(n, 3, rng),
+        "untrained": lambda n: nulls.initial("lecun_normal", n, 3, rng),
+        "permuted": lambda n: rng.exponential(size=(n, 3, 3)) - 1,
+    }
+    draw = draws.get(null, lambda n: nulls.initial(null, n, 3, rng))
+    layers, untrained = null_layers(draw), null_layers(draw) if null == "untrained" else None
+    made = claims.make_claims(layers, TEMPLATES, null, untrained=untrained, seed=1)
+    p_values = np.array([claim.p_value for claim in made])
+    assert len(made) == 60 * len(FAMILIES)
+    assert (p_values < 0.05).mean() <= 0.05
+    assert min(claim.q_value for claim in made) > 0.01
+
+
+def test_exponential_kernels_are_not_gaussian_and_the_permuted_null_knows(rng):
+    """Large shares that come of the weights alone, not of their places, are no geometry: why there are two nulls."""
+    layers = {"skewed": rng.exponential(size=(4000, 3, 3))}
+    gaussian, permuted = (
+        {claim.family: claim for claim in claims.make_claims(layers, TEMPLATES, null)}
+        for null in ("gaussian", "permuted")
+    )
+    assert gaussian["blur"].p_value < 1e-6 and permuted["blur"].p_value > 0.01
+
+
+def test_p_values_of_a_common_claim_are_uniform_under_the_null(rng):
+    """Order 1 at 0.9 has chance 0.8: so many values of the share that the discreteness of p does not show."""
+    layers = null_layers(lambda n: nulls.gaussian(n, 3, rng), layers=600, kernels=1500)
+    made = claims.make_claims(layers, TEMPLATES, "gaussian")
+    p_values = [claim.p_value for claim in made if claim.family == "finite difference of order 1"]
+    assert stats.kstest(p_values, "uniform").pvalue > 0.001
+
+
+@pytest.mark.parametrize("null", ["gaussian", "permuted", "he_uniform"])
+def test_planted_stencils_are_claimed_and_other_layers_are_not(null, rng):
+    layers = null_layers(lambda n: nulls.gaussian(n, 3, rng), layers=9)
+    stencils, truth = planted.plant(TEMPLATES, 0.1, 20, rng)
+    sobel = stencils[truth == TEMPLATES.names.index("sobel_x")]
+    layers["planted"] = np.concatenate([nulls.gaussian(180, 3, rng), 10 * sobel / np.abs(sobel).max()])
+    made = claims.make_claims(layers, TEMPLATES, null)
+    accepted = {(claim.layer, claim.family) for claim in made if claim.q_value < 0.05}
+    assert ("planted", "first difference") in accepted
+    assert {layer for layer, _ in accepted} == {"planted"}
+
+
+def test_a_claim_says_what_was_found(rng):
+    layer = np.concatenate([nulls.gaussian(90, 3, rng), np.zeros((10, 3, 3), np.float32)])
+    (claim, *_) = [
+        claim
+        for claim in claims.make_claims({"conv": layer}, TEMPLATES)
+        if claim.family == "finite difference of order 1"
+    ]
+    assert claim.kernels == 90  # zeros are dead
+    assert claim.share == claim.hits / 90 and claim.interval[0] < claim.share < claim.interval[1]
+    assert claim.chance == pytest.approx(nulls.cap_chance(0.9, 9, 8)) and claim.chance < claim.chance_high < 1
+    assert claim.sentence().startswith(f"{claim.share:.1%} of conv is finite difference of order 1: chance ")
+
+
+def test_benjamini_and_hochberg_control_the_share_of_false_claims(rng):
+    """A fifth of 200 claims is true, with p of the order of 1e-3: the mean share of false ones among those accepted."""
+    for control, expected in (("bh", 0.05), ("by", 0.05 / np.sum(1 / np.arange(1, 201)))):
+        false = []
+        for _ in range(400):
+            p_values = np.concatenate([rng.random(160), rng.random(40) * 2e-3])
+            made = [claims.Claim("", "", 1, 0, 0, (0, 1), "", 0, 0, float(p), 1.0) for p in p_values]
+            q_values = np.array([claim.q_value for claim in claims.controlled(made, control)])
+            accepted = q_values <= 0.05
+            false.append(accepted[:160].sum() / max(accepted.sum(), 1))
+        assert np.mean(false) == pytest.approx(0.8 * expected, abs=0.006)
+
+
+def test_filters_that_were_learned_together_widen_the_interval(rng):
+    groups = np.repeat(np.arange(30), 20)
+    layer = np.where((rng.random(30) < 0.5)[groups, None, None], 1.0, rng.normal(size=(600, 3, 3)))
+    widths = [
+        next(
+            np.ptp(claim.interval)
+            for claim in claims.make_claims({"a": layer}, TEMPLATES, filters=f)
+            if claim.family == "blur"
+        )
+        for f in (None, {"a": groups})
+    ]
+    assert widths[1] > 2 * widths[0]
+
+
+def test_dead_and_missing_layers_claim_nothing():
+    assert claims.make_claims({}, TEMPLATES) == []
+    for null in ("gaussian", "permuted"):
+        made = claims.make_claims({"dead": np.zeros((5, 3, 3))}, TEMPLATES, null)
+        assert {(claim.kernels, claim.share, claim.p_value) for claim in made} == {(0, 0, 1)}
+
+
+def test_the_same_seed_gives_the_same_claims(rng):
+    layers = null_layers(lambda n: nulls.gaussian(n, 3, rng), layers=2)
+    first, again, other = (claims.make_claims(layers, TEMPLATES, "permuted", seed=seed) for seed in (3, 3, 4))
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"null": "uniform"}, "null must be one of"),
+        ({"control": "bonferroni"}, "control must be one of"),
+        ({"threshold": 0}, r"threshold must be in \(0, 1\]"),
+        ({"null": "untrained", "untrained": {"b": 0}}, r"none for \['a'\]"),
+    ],
+)
+def test_wrong_choices_are_errors(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        claims.make_claims({"a": np.ones((2, 3, 3))}, TEMPLATES, **wrong)

@@ -1,0 +1,39 @@
+"""A stencil is a hit of its family and of the finite differences of its order, at any scale, sign and turn."""
+
+import numpy as np
+import pytest
+
+from lsn_tf.analysis.dictionary import named_kernels
+from lsn_tf.analysis.hits import claim_names, find_hits, known_chances
+from lsn_tf.analysis.symmetries import Symmetries
+from lsn_tf.analysis.templates import make_templates
+
+TEMPLATES = make_templates()
+NAMES = claim_names(TEMPLATES)
+
+
+@pytest.mark.parametrize("entry", named_kernels(), ids=lambda entry: entry.name)
+def test_a_named_kernel_is_of_its_family(entry):
+    hits = find_hits(-7 * np.rot90(entry.kernel)[None], TEMPLATES)[0]
+    assert hits[NAMES.index(entry.family)]
+
+
+def test_orders_are_those_of_the_derivatives():
+    kernels = {entry.name: entry.kernel for entry in named_kernels()}
+    stack = np.stack([kernels[name] for name in ("local_mean", "prewitt_x", "laplacian_5")])
+    orders = find_hits(stack, TEMPLATES, 0.999)[:, -4:]
+    assert orders.tolist() == [[False] * 4, [True, False, False, False], [True, True, False, False]]
+
+
+def test_a_higher_threshold_has_fewer_hits(rng):
+    kernels = rng.normal(size=(5000, 3, 3))
+    low, high = find_hits(kernels, TEMPLATES, 0.7), find_hits(kernels, TEMPLATES, 0.8)
+    assert (high <= low).all() and high.sum() < low.sum()
+
+
+def test_chances_are_known_for_gaussian_kernels_alone():
+    chances = known_chances("gaussian", TEMPLATES, 0.9)
+    assert len(chances) == len(NAMES) and np.isfinite(chances[-4:]).all()
+    assert np.isnan(known_chances("glorot_uniform", TEMPLATES, 0.9)).all()
+    wider = make_templates(symmetries=Symmetries(), size=5)
+    assert len(known_chances("gaussian", wider, 0.9)) == len(claim_names(wider)) == len(wider.families) + 8
