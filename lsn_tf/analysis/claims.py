@@ -17,7 +17,7 @@ from lsn_tf.analysis.exact_tests import (
 )
 from lsn_tf.analysis.hits import THRESHOLD, claim_names, find_hits, known_chances
 from lsn_tf.analysis.identification import dead
-from lsn_tf.analysis.kernel_arrays import chunks
+from lsn_tf.analysis.kernel_arrays import chunks, size_of
 from lsn_tf.analysis.templates import Templates
 
 NULL_KERNELS = 100_000  # drawn once for all layers: chances are known to 1 / 1000 at worst
@@ -99,8 +99,7 @@ def make_claims(
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be in (0, 1], a similarity. Received {threshold}.")
     rng = np.random.default_rng(seed)
-    size = next(iter(layers.values())).shape[1] if layers else 0
-    sample = None if null in ("permuted", "untrained") else _sample(null, size, templates, threshold, rng)
+    sample = None if null in ("permuted", "untrained") else _sample(null, templates, threshold, rng)
     known = known_chances(null, templates, threshold)
     claims = []
     for layer, kernels in layers.items():
@@ -132,10 +131,10 @@ def check_choices(
         raise ValueError(f"untrained must have the kernels of every layer. Received none for {missing}.")
 
 
-def _sample(null: str, size: int, templates: Templates, threshold: float, rng: np.random.Generator) -> np.ndarray:
+def _sample(null: str, templates: Templates, threshold: float, rng: np.random.Generator) -> np.ndarray:
     """Returns the hits of kernels of an i.i.d. null, (m, c)."""
     draw = nulls.gaussian if null == "gaussian" else lambda *a: nulls.initial(null, *a)
-    return find_hits(draw(NULL_KERNELS, size, rng), templates, threshold)
+    return find_hits(draw(NULL_KERNELS, size_of(templates.rows), rng), templates, threshold)
 
 
 def _independent(hits: np.ndarray, sample: np.ndarray, known: list[float]) -> list[tuple[float, float]]:

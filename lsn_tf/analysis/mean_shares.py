@@ -17,6 +17,7 @@ from lsn_tf.analysis.identification import dead, finite_difference_shares
 DRAWS = 199  # layers of the null; the least p-value is 1 / (DRAWS + 1)
 KERNELS = 10_000  # of a layer; of larger ones as many are drawn, which leaves the test valid
 RESAMPLES = 999
+ROUNDING = 1e-6  # of a mean share: the one of order 1 is the same whatever the places of the weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +61,8 @@ def mean_shares(
 
     Args:
         layers: name: kernels, (n, s, s); dead ones are left out, and layers that have no other.
-        null: one of `claims.NULLS`. Against an untrained layer it is a permutation test of the two samples.
+        null: one of `claims.NULLS`. "untrained" is a permutation test of the two samples; "permuted" weights keep their
+            sum, so of order 1, mean zero, that null knows nothing: p is 1.
         untrained: for the null "untrained": the same layers before training.
         control: "bh" or "by", see `claims.make_claims`.
         seed: of nulls and bootstrap.
@@ -108,7 +110,7 @@ def _test(layer, kernels, null, untrained, rng) -> list[MeanShare]:
             null=null,
             chance=float(by_chance[column]),
             chance_high=float(np.quantile(draws[:, column], CONFIDENCE)),
-            p_value=monte_carlo_p_value(statistic[column], draws[:, column]),
+            p_value=monte_carlo_p_value(statistic[column] - ROUNDING, draws[:, column]),
             q_value=1.0,
         )
         for column in range(shares.shape[1])

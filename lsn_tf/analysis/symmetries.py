@@ -6,7 +6,7 @@ import numpy as np
 
 from lsn_tf.analysis.kernel_arrays import chunks, flat, size_of, unit
 
-ANGLE = np.pi / 8  # of the reference's gradient, midway between the mirror lines at 0 and at pi / 4
+ANGLE = 0.43  # of the reference's gradient, between the mirror lines at 0 and at pi / 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,14 +68,15 @@ def canonical(kernels: np.ndarray, symmetries: Symmetries = EVERY_SYMMETRY) -> n
 def reference(size: int = 3) -> np.ndarray:
     """Returns the reference of the canonical forms, (size, size): centre positive, rising to the right and down.
 
-    It has a part in each kind of symmetry that kernels can have, so it tells any two images of a named kernel apart.
+    It has a part in each kind of symmetry that kernels can have. Its five weights were searched so that named kernels
+    keep their forms under the largest noise: 10 % of their norm, whatever its direction, for all of the dictionary.
     """
     y, x = np.mgrid[:size, :size] - size // 2
     delta = ((x == 0) & (y == 0)).astype(float)
     squared = np.maximum(x**2 + y**2, 1)
     gradient = np.cos(ANGLE) * x + np.sin(ANGLE) * y
-    quadratic = 0.2 * (x**2 + y**2) ** 0.5 - 0.75 * (x**2 - y**2) / squared - 0.5 * x * y / squared
-    return delta + gradient / squared + quadratic
+    quadratic = 0.07 * (y**2 - x**2) - 1.34 * x * y
+    return 2 * delta + gradient / squared**2 + 0.45 * np.hypot(x, y) + quadratic / squared
 
 
 def _images_of(row: np.ndarray, permutations: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lsn_tf.analysis.dictionary import NamedKernel, named_kernels
-from lsn_tf.analysis.kernel_arrays import chunks, flat, norms
+from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, size_of
 from lsn_tf.analysis.symmetries import EVERY_SYMMETRY, Symmetries
 
 SAME = 1e-6  # of 1 - cosine: named kernels nearer than this are one kernel with two names
@@ -75,7 +75,7 @@ def nearest(kernels: np.ndarray, templates: Templates) -> tuple[np.ndarray, np.n
 
     A kernel that is 0 is similar to none: similarity 0, index 0. Among orbits equally near, the first is taken.
     """
-    rows = flat(kernels)
+    rows = _rows(kernels, templates)
     index, similarity = np.zeros(len(rows), np.int16), np.zeros(len(rows), np.float32)
     for chunk in chunks(len(rows)):
         found = similarities(rows[chunk], templates)
@@ -86,7 +86,7 @@ def nearest(kernels: np.ndarray, templates: Templates) -> tuple[np.ndarray, np.n
 
 def family_similarities(kernels: np.ndarray, templates: Templates) -> np.ndarray:
     """Returns the similarity of n kernels to the nearest member of each family, (n, f) float32."""
-    rows = flat(kernels)
+    rows = _rows(kernels, templates)
     result = np.zeros((len(rows), len(templates.families)), np.float32)
     for chunk in chunks(len(rows)):
         found = similarities(rows[chunk], templates)
@@ -110,6 +110,17 @@ def similarities(rows: np.ndarray, templates: Templates) -> np.ndarray:
         return best / np.where(lengths > 0, lengths, 1)
     own = templates.lengths[:, None].astype(np.float32)
     return best * (2 * own) / (own**2 + lengths**2)
+
+
+def _rows(kernels: np.ndarray, templates: Templates) -> np.ndarray:
+    rows = flat(kernels)
+    if rows.shape[1] != templates.rows.shape[1]:
+        size = size_of(templates.rows)
+        raise ValueError(
+            f"kernels must be {size} x {size}, as the templates. Received {kernels.shape}: pass their size to "
+            "make_templates."
+        )
+    return rows
 
 
 def _check(entries: list[NamedKernel], size: int) -> None:

@@ -20,6 +20,9 @@ def test_p_values_are_uniform_under_the_null(null, rng):
     made = mean_shares(layers, null, untrained=untrained)
     for order in (1, 2, 3, 4):
         p_values = [share.p_value for share in made if share.order == order]
+        if (null, order) == ("permuted", 1):  # the sum does not depend on the places
+            assert set(p_values) == {1}
+            continue
         assert len(p_values) == 80 and stats.kstest(p_values, "uniform").pvalue > 0.001
 
 
@@ -38,8 +41,9 @@ def test_differences_are_found_up_to_their_order(null, rng):
     layers = {name: kernels[name] + 0.02 * rng.normal(size=(200, 3, 3)) for name in ("prewitt_x", "laplacian_diagonal")}
     untrained = {name: rng.normal(size=(200, 3, 3)) for name in layers}
     made = {(share.layer, share.order): share for share in mean_shares(layers, null, untrained=untrained)}
-    assert made["prewitt_x", 1].p_value == 1 / (DRAWS + 1) and made["prewitt_x", 2].p_value > 0.99
-    assert made["laplacian_diagonal", 2].p_value == 1 / (DRAWS + 1) and made["laplacian_diagonal", 3].p_value > 0.99
+    least = 1 / (DRAWS + 1)
+    assert made["prewitt_x", 1].p_value == (1 if null == "permuted" else least) and made["prewitt_x", 2].p_value > 0.99
+    assert made["laplacian_diagonal", 2].p_value == least and made["laplacian_diagonal", 3].p_value > 0.99
     assert made["prewitt_x", 1].q_value >= made["prewitt_x", 1].p_value
 
 

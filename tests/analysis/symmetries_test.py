@@ -72,9 +72,9 @@ def test_a_symmetry_that_is_off_tells_images_apart():
 def test_noise_moves_the_form_of_a_named_kernel_by_no_more_than_itself(entry, rng):
     kernel = entry.kernel / np.linalg.norm(entry.kernel)
     noise = rng.normal(size=(500, 3, 3))
-    noise *= 0.15 / np.linalg.norm(noise, axis=(1, 2), keepdims=True)
+    noise *= 0.1 / np.linalg.norm(noise, axis=(1, 2), keepdims=True)
     moved = canonical(kernel + noise, ISOMETRIES) - canonical(kernel[None], ISOMETRIES)
-    assert np.linalg.norm(moved, axis=(1, 2)).max() < 0.15 + 1e-5
+    assert np.linalg.norm(moved, axis=(1, 2)).max() < 0.1 + 1e-5
 
 
 def test_means_of_canonical_forms_are_canonical(rng):

@@ -58,7 +58,8 @@ def test_orbits_hold_each_image_once_also_under_sign():
 
 
 def test_scale_decides_whether_twice_a_kernel_is_the_kernel():
-    with_scale, without = (make_templates(symmetries=Symmetries(scale=scale)) for scale in (True, False))
+    entries = named_kernels()[:1]
+    with_scale, without = (make_templates(entries, Symmetries(scale=scale)) for scale in (True, False))
     assert nearest(2 * STACK[:1], with_scale)[1][0] == pytest.approx(1)
     assert nearest(2 * STACK[:1], without)[1][0] == pytest.approx(0.8)  # 2 * 2 / (4 + 1)
 
@@ -74,6 +75,12 @@ def test_a_stencil_is_found_within_a_wider_kernel(rng):
     index, similarity = nearest(wide, templates)
     np.testing.assert_allclose(similarity, 1, rtol=1e-6)
     assert templates.names[index[2]] == "sobel_x"
+
+
+def test_kernels_of_another_size_than_the_templates_are_an_error():
+    for find in (nearest, family_similarities):
+        with pytest.raises(ValueError, match=r"must be 3 x 3.*\(1, 5, 5\)"):
+            find(np.ones((1, 5, 5)), make_templates())
 
 
 def test_a_dictionary_without_fitting_kernels_or_with_one_name_twice_is_an_error():
