@@ -42,7 +42,7 @@ THIRD_PARTY = {
     "artifacts": set(),
     "common_flags": {"absl"},
     "numerics": {"numpy", "scipy", "skfmm"},
-    "analysis": {"numpy", "scipy"},
+    "analysis": {"numpy", "scipy", "threadpoolctl"},
     "layers": {"keras", "numpy"},
     "metrics": {"numpy", "scipy"},
     "surface_distances": {"numpy", "scipy"},

@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 
-from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, unit
+from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, single_threaded, unit
 from lsn_tf.analysis.symmetries import EVERY_SYMMETRY, Symmetries, canonical
 
 PUBLISHED_K = 3
@@ -62,6 +62,7 @@ def prepare(kernels: np.ndarray, form: str = "l1", symmetries: Symmetries = EVER
     return (rows / np.where(lengths > 0, lengths, 1)[:, None]).reshape(kernels.shape)
 
 
+@single_threaded
 def cluster(kernels: np.ndarray, k: int = PUBLISHED_K, seed: int = 0) -> Clusters:
     """Returns k clusters of kernels, by k-means.
 
@@ -106,6 +107,7 @@ def lloyd(rows: np.ndarray, centres: np.ndarray, passes: int) -> Clusters:
     return _assign(rows, centres)[0]
 
 
+@single_threaded
 def nearest_centre(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Returns the index, (n,), of the centre nearest to each flattened kernel, (n, d)."""
     return _assign(rows, centres)[0].labels

@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, size_of
+from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, single_threaded, size_of
 from lsn_tf.analysis.templates import Templates, nearest
 
 DEAD = 0.01  # of the layer's largest weight: the sparsity threshold of CNN Filter DB, doi:10.1109/CVPR52688.2022.01848
@@ -69,6 +69,7 @@ def moments(kernels: np.ndarray) -> np.ndarray:
     return rows @ np.stack([_monomial(size_of(rows), *q) for q in MOMENTS], axis=1).astype(np.float32)
 
 
+@single_threaded
 def finite_difference_shares(kernels: np.ndarray) -> np.ndarray:
     """Returns the share of |k|**2 in the finite differences of each order, (n, 2 s - 2): 4 orders for 3 x 3.
 
@@ -99,6 +100,7 @@ def operator_names(size: int = 3) -> tuple[str, ...]:
     return ("none", "identity", *("x" * qx + "y" * qy for qy, qx in powers[1:]), "laplacian", "mixed")
 
 
+@single_threaded
 def operators(kernels: np.ndarray, tolerance: float = VANISHES) -> tuple[np.ndarray, np.ndarray]:
     """Returns the derivative that each kernel approximates and its order of accuracy.
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from lsn_tf.analysis.kernel_arrays import chunks, flat
+from lsn_tf.analysis.kernel_arrays import chunks, flat, single_threaded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +37,7 @@ class PrincipalComponents:
         return flat(kernels) @ directions - (self.mean @ self.components[:count].T).astype(np.float32)
 
 
+@single_threaded
 def principal_components(kernels: np.ndarray) -> PrincipalComponents:
     """Returns the principal components of kernels, (n, s, s), n >= 2, from the (d, d) covariance.
 

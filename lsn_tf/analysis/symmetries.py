@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from lsn_tf.analysis.kernel_arrays import chunks, flat, size_of, unit
+from lsn_tf.analysis.kernel_arrays import chunks, flat, single_threaded, size_of, unit
 
 ANGLE = 0.43  # of the reference's gradient, between the mirror lines at 0 and at pi / 4
 
@@ -40,6 +40,7 @@ class Symmetries:
 EVERY_SYMMETRY = Symmetries()
 
 
+@single_threaded
 def canonical(kernels: np.ndarray, symmetries: Symmetries = EVERY_SYMMETRY) -> np.ndarray:
     """Returns the canonical form of each kernel: the image, under the symmetries, that is nearest to a reference.
 

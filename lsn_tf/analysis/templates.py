@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lsn_tf.analysis.dictionary import NamedKernel, named_kernels
-from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, size_of
+from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, single_threaded, size_of
 from lsn_tf.analysis.symmetries import EVERY_SYMMETRY, Symmetries
 
 SAME = 1e-6  # of 1 - cosine: named kernels nearer than this are one kernel with two names
@@ -70,6 +70,7 @@ def make_templates(
     return Templates(tuple(names), families, members, rows, starts, np.array(lengths), symmetries)
 
 
+@single_threaded
 def nearest(kernels: np.ndarray, templates: Templates) -> tuple[np.ndarray, np.ndarray]:
     """Returns, for each of n kernels, the index of the nearest name, (n,) int16, and its similarity, (n,) float32.
 
@@ -84,6 +85,7 @@ def nearest(kernels: np.ndarray, templates: Templates) -> tuple[np.ndarray, np.n
     return index, similarity
 
 
+@single_threaded
 def family_similarities(kernels: np.ndarray, templates: Templates) -> np.ndarray:
     """Returns the similarity of n kernels to the nearest member of each family, (n, f) float32."""
     rows = _rows(kernels, templates)

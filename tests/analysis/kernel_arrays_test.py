@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from lsn_tf.analysis import kernel_arrays
 
@@ -36,3 +37,12 @@ def test_unit_kernels_have_norm_one_and_zeros_stay(rng):
     rows[3] = 0
     np.testing.assert_allclose(kernel_arrays.norms(kernel_arrays.unit(rows)), [1, 1, 1, 0, 1, 1], atol=1e-6)
     assert kernel_arrays.size_of(rows) == 3
+
+
+def test_small_products_run_on_one_thread_and_the_setting_is_given_back():
+    def threads():
+        return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+    with threadpoolctl.threadpool_limits(2, "blas"):
+        assert set(kernel_arrays.single_threaded(threads)()) == {1}
+        assert set(threads()) == {2}
