@@ -58,9 +58,10 @@ class Claim:
 
     def sentence(self) -> str:
         """Returns the claim in words, whether it holds or not."""
+        article = "an" if self.family[0].lower() in "aeiou" else "a"
         return (
-            f"{self.share:.1%} of {self.layer} is {self.family}: chance {self.chance:.1%} "
-            f"(p = {self.p_value:.2g}, q = {self.q_value:.2g}, null: {self.null})"
+            f"{100 * self.share:.1f} % of {self.layer} is {article} {self.family}: chance {100 * self.chance:.1f} % "
+            f"(p = {self.p_value:.2g}, q = {self.q_value:.2g}, null: {self.null})."
         )
 
 
@@ -93,11 +94,14 @@ def make_claims(
         seed: of the nulls and the bootstrap.
 
     Raises:
-        ValueError: for another null or control, a threshold out of range, or layers without an untrained one.
+        ValueError: for another null or control, a threshold out of range, layers without an untrained one, or a null
+            whose norms mean nothing where templates are compared at their own.
     """
     check_choices(layers, null, untrained, control)
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be in (0, 1], a similarity. Received {threshold}.")
+    if not templates.symmetries.scale and null not in ("permuted", "untrained"):
+        raise ValueError(f"null must be permuted or untrained where scale is no symmetry. Received {null!r}.")
     rng = np.random.default_rng(seed)
     sample = None if null in ("permuted", "untrained") else _sample(null, templates, threshold, rng)
     known = known_chances(null, templates, threshold)

@@ -6,6 +6,7 @@ from scipy import stats
 
 from lsn_tf.analysis import claims, nulls, planted
 from lsn_tf.analysis.hits import claim_names
+from lsn_tf.analysis.symmetries import Symmetries
 from lsn_tf.analysis.templates import make_templates
 
 TEMPLATES = make_templates()
@@ -76,7 +77,7 @@ def test_a_claim_says_what_was_found(rng):
     assert claim.kernels == 90  # zeros are dead
     assert claim.share == claim.hits / 90 and claim.interval[0] < claim.share < claim.interval[1]
     assert claim.chance == pytest.approx(nulls.cap_chance(0.9, 9, 8)) and claim.chance < claim.chance_high < 1
-    assert claim.sentence().startswith(f"{claim.share:.1%} of conv is finite difference of order 1: chance ")
+    assert claim.sentence().startswith(f"{100 * claim.share:.1f} % of conv is a finite difference of order 1: chance ")
 
 
 def test_benjamini_and_hochberg_control_the_share_of_false_claims(rng):
@@ -117,6 +118,14 @@ def test_the_same_seed_gives_the_same_claims(rng):
     layers = null_layers(lambda n: nulls.gaussian(n, 3, rng), layers=2)
     first, again, other = (claims.make_claims(layers, TEMPLATES, "permuted", seed=seed) for seed in (3, 3, 4))
     assert first == again != other
+
+
+def test_without_scale_only_nulls_that_have_the_layers_norms_are_tested(rng):
+    layers = {"a": 0.1 * nulls.gaussian(50, 3, rng)}
+    templates = make_templates(symmetries=Symmetries(scale=False))
+    assert claims.make_claims(layers, templates, "permuted")
+    with pytest.raises(ValueError, match="must be permuted or untrained"):
+        claims.make_claims(layers, templates, "gaussian")
 
 
 @pytest.mark.parametrize(
