@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.analysis.hits import claim_names, find_hits, known_chances
+from lsn_tf.analysis.nulls import gaussian
 from lsn_tf.analysis.symmetries import Symmetries
 from lsn_tf.analysis.templates import make_templates
 
@@ -37,3 +39,10 @@ def test_chances_are_known_for_gaussian_kernels_alone():
     assert np.isnan(known_chances("glorot_uniform", TEMPLATES, 0.9)).all()
     wider = make_templates(symmetries=Symmetries(), size=5)
     assert len(known_chances("gaussian", wider, 0.9)) == len(claim_names(wider)) == len(wider.families) + 8
+
+
+@pytest.mark.parametrize("threshold", [0.7, 0.9])
+def test_random_kernels_hit_with_the_chances_that_are_known(threshold, rng):
+    hits = find_hits(gaussian(100_000, 3, rng), TEMPLATES, threshold).sum(axis=0).tolist()
+    for found, chance in zip(hits, known_chances("gaussian", TEMPLATES, threshold), strict=True):
+        assert np.isnan(chance) or stats.binomtest(found, 100_000, chance).pvalue > 0.001
