@@ -32,7 +32,6 @@ LIBRARY = {
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
     "studies": ("artifacts", "compilation", "numerics", "data", "layers", "models", "solver"),
     "certificate": ("numerics", "layers", "models", "solver"),
-    "analysis": (),
 }
 # Each may import the library and the verbs before it.
 VERBS = ("arrays", "evaluate", "export", "train", "crossval", "fronts", "solve", "benchmark")
@@ -42,7 +41,7 @@ THIRD_PARTY = {
     "artifacts": set(),
     "common_flags": {"absl"},
     "numerics": {"numpy", "scipy", "skfmm"},
-    "analysis": {"numpy", "scipy", "threadpoolctl"},
+    "analysis": {"ml_dtypes", "numpy", "onnx", "pyfive", "scipy", "tensorflow", "threadpoolctl"},
     "layers": {"keras", "numpy"},
     "metrics": {"numpy", "scipy"},
     "surface_distances": {"numpy", "scipy"},
