@@ -25,17 +25,20 @@ class LevelSetEvolution(keras.layers.Layer):
             `time_step` pixels a step where |V| <= 1 mm/s. The CFL condition may shorten it, per image.
         tied: whether all steps share their stencils and fields (a true Euler iteration) or have one set each.
         step: the arguments of the `LevelSetStep`, e.g. {"scheme": "osher_sethian"}.
+        further_steps: how many follow in use, but not in training: the front goes on towards rest, where it depends on
+            the sign of the speed alone, and what is learned need not be known along all of the way.
 
     Call arguments:
         phi: (batch, [depth,] height, width, 1), mm.
         fields: see `LevelSetStep`; if not tied, `steps` times as many channels, those of the first step first.
         spacing: (batch, 2 or 3), pixel size ([dz,] dy, dx), mm.
+        training: whether the further steps are left out.
 
     Returns:
         phi after the steps, shaped like phi, mm.
 
     Raises:
-        ValueError: if steps < 1 or cfl is not in (0, 1).
+        ValueError: if steps < 1, cfl is not in (0, 1), or further steps are wanted that have no fields of their own.
     """
 
     def __init__(
@@ -45,14 +48,21 @@ class LevelSetEvolution(keras.layers.Layer):
         time_step: float = 0.5,
         tied: bool = True,
         step: Mapping[str, Any] | None = None,
+        further_steps: int = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if further_steps < 0 or (further_steps and not tied):
+            raise ValueError(
+                "further_steps must not be negative, and 0 where steps are not tied, each with fields of its own. "
+                f"Received further_steps={further_steps}, tied={tied}."
+            )
         if steps < 1:
             raise ValueError(f"steps must be at least 1. Received steps={steps}.")
         if not 0 < cfl < 1:
             raise ValueError(f"cfl must be in (0, 1), the range in which the scheme is stable. Received cfl={cfl}.")
         self.steps, self.cfl, self.time_step, self.tied = steps, cfl, time_step, tied
+        self.further_steps = further_steps
         self.step = dict(step or {})
         self.euler_steps = [
             LevelSetStep(**self.step, dtype=self.dtype_policy, name=f"step_{n}") for n in range(1 if tied else steps)
@@ -63,13 +73,19 @@ class LevelSetEvolution(keras.layers.Layer):
             step.build(phi_shape)
         self.built = True
 
-    def call(self, phi, fields, spacing):
+    def call(self, phi, fields, spacing, training=None):
         if self.tied:
-            return self._advance(self.euler_steps[0], phi, fields, spacing, self.steps)
+            count = self.steps if training else self.steps_in_use
+            return self._advance(self.euler_steps[0], phi, fields, spacing, count)
         for n, step in enumerate(self.euler_steps):
             own = {name: ops.split(field, self.steps, axis=-1)[n] for name, field in fields.items()}
             phi = self._advance(step, phi, own, spacing, 1)
         return phi
+
+    @property
+    def steps_in_use(self) -> int:
+        """How many steps there are outside of training."""
+        return self.steps + self.further_steps
 
     def _advance(self, step, phi, fields, spacing, count):
         time_step = self.stable_time_step(step, fields, spacing)
@@ -123,4 +139,4 @@ class LevelSetEvolution(keras.layers.Layer):
 
     def get_config(self):
         config = {"steps": self.steps, "cfl": self.cfl, "time_step": self.time_step, "tied": self.tied}
-        return {**super().get_config(), **config, "step": self.step}
+        return {**super().get_config(), **config, "step": self.step, "further_steps": self.further_steps}

@@ -38,6 +38,7 @@ class LevelSetNetwork(ImageToPhi):
         block: what the network does on a grid, see `encoder_decoder.BLOCKS`.
         scales: number of grids of the equation, each half as fine as the next; 1 solves on the image's grid alone.
         steps: forward Euler steps on each grid, one number for all or one each, the coarsest first.
+        further_steps: steps that follow on the finest grid in use, but not in training, see `LevelSetEvolution`.
         time_step: longest time step, s per mm of pixel size, see `LevelSetEvolution`.
         cfl: CFL number.
         tied: whether the steps of a scale share stencils and coefficients.
@@ -78,6 +79,7 @@ class LevelSetNetwork(ImageToPhi):
         block: str = "euler",
         scales: int = 5,
         steps: int | Sequence[int] = 8,
+        further_steps: int = 0,
         time_step: float = 0.5,
         cfl: float = 0.9,
         tied: bool = True,
@@ -126,10 +128,14 @@ class LevelSetNetwork(ImageToPhi):
             else:
                 phi = Refine(dtype="float32", name=f"refine_{level}")(phi)
             equations.append({"phi": phi, "fields": fields, "spacing": spacing})
-            evolve = LevelSetEvolution(count, **evolution, step=step, dtype="float32", name=f"evolution_{level}")
+            further = 0 if level else further_steps
+            evolve = LevelSetEvolution(
+                count, **evolution, step=step, further_steps=further, dtype="float32", name=f"evolution_{level}"
+            )
             phi = evolve(phi, fields, spacing)
         config = {"window": tuple(window), "width": width, "depth": len(widths), "block": block, "transport": transport}
-        config |= {"scales": scales, "steps": steps, "edges": edges, "initial_contour": initial_contour}
+        config |= {"scales": scales, "steps": steps, "further_steps": further_steps}
+        config |= {"edges": edges, "initial_contour": initial_contour}
         config |= {**contour, **evolution, **step}
         super().__init__(inputs, phi, divisor=2 ** (len(widths) - 1), config=config, name=name)
         self.equations = equations

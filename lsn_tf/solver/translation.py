@@ -133,7 +133,7 @@ def _stages(evolution: LevelSetEvolution, fields, spacing) -> list[Stage]:
                 fields={name: ops.convert_to_numpy(field) for name, field in own.items()},
                 spacing_mm=ops.convert_to_numpy(spacing),
                 time_step=ops.convert_to_numpy(evolution.stable_time_step(step, own, spacing)).reshape(-1),
-                steps=evolution.steps // count,
+                steps=evolution.steps_in_use // count,
                 step={**evolution.step, "dtype": evolution.compute_dtype},
                 kernels=_learned_kernels(step),
             )

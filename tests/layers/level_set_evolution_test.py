@@ -59,6 +59,19 @@ def test_steps_of_their_own_take_their_own_fields_the_first_step_first(rng):
     np.testing.assert_array_equal(numpy_of(LevelSetEvolution(2, tied=False)(phi, fields, spacing)), numpy_of(expected))
 
 
+def test_in_use_the_front_goes_on_and_in_training_it_does_not(rng):
+    phi, fields, spacing = random_case(rng)
+    evolution = LevelSetEvolution(3, further_steps=4)
+    for training, steps in ((True, 3), (False, 7), (None, 7)):
+        expected = LevelSetEvolution(steps)(phi, fields, spacing)
+        np.testing.assert_array_equal(numpy_of(evolution(phi, fields, spacing, training=training)), numpy_of(expected))
+
+
+def test_steps_with_fields_of_their_own_cannot_go_on():
+    with pytest.raises(ValueError, match="0 where steps are not tied, each with fields of its own. Received further"):
+        LevelSetEvolution(2, tied=False, further_steps=1)
+
+
 def extremes(step, phi, fields, spacing, count=1500):
     """Returns the lowest and the highest value of phi in that many steps."""
 

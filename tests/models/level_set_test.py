@@ -104,6 +104,14 @@ def test_every_grid_makes_its_own_number_of_steps_the_coarsest_first(rng):
         small(steps=(1, 2, 3))
 
 
+def test_only_the_finest_front_goes_on_and_only_in_use(rng):
+    model, inputs = small(steps=(2, 3), further_steps=4), images(rng)
+    assert [evolution.steps_in_use for evolution in model.evolutions] == [2, 7]
+    np.testing.assert_array_equal(solve(model, inputs), solve(small(steps=(2, 7)), inputs))
+    trained = keras.ops.convert_to_numpy(model(inputs, training=True))
+    np.testing.assert_array_equal(trained, solve(small(steps=(2, 3)), inputs))
+
+
 def test_a_network_may_see_coarser_grids_than_the_equation_has(rng):
     """The field of view of the coefficients grows with its depth, and the divisor of the image's size."""
     shallow, deep = (small(width=2, depth=depth) for depth in (None, 4))
@@ -164,6 +172,7 @@ def test_all_arguments_are_in_the_configuration():
         "block": "convolutions",
         "scales": 1,
         "steps": (2,),
+        "further_steps": 0,
         "time_step": 0.25,
         "cfl": 0.5,
         "tied": False,

@@ -26,6 +26,7 @@ NETWORKS = {
     "untied": {"tied": False, "steps": 2},
     "one grid": {"scales": 1, "transport": True},
     "three grids": {"scales": 3, "steps": 1},
+    "front that goes on": {"further_steps": 5},
     "given start": {"initial_contour": "given", "width": 0, "balloon": 1.0},
 }
 
