@@ -26,7 +26,8 @@ class LevelSetEvolution(keras.layers.Layer):
         tied: whether all steps share their stencils and fields (a true Euler iteration) or have one set each.
         step: the arguments of the `LevelSetStep`, e.g. {"scheme": "osher_sethian"}.
         further_steps: how many follow in use, but not in training: the front goes on towards rest, where it depends on
-            the sign of the speed alone, and what is learned need not be known along all of the way.
+            the sign of the speed alone. At rest the level sets have crowded there, as steep as pixels allow, and phi
+            no longer knows where between the pixels the front is: a few steps may be better than many.
 
     Call arguments:
         phi: (batch, [depth,] height, width, 1), mm.

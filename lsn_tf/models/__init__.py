@@ -13,7 +13,7 @@ from lsn_tf.models.unet import UNet
 
 PRESETS: dict[str, Callable[..., keras.Model]] = {
     "lse": partial(LevelSetNetwork, name="lse", width=0, balloon=1.0, attraction=1.0),
-    "lsn": partial(LevelSetNetwork, name="lsn", steps=12, further_steps=180, curvature="diffusion", edges="none"),
+    "lsn": partial(LevelSetNetwork, name="lsn", steps=12, further_steps=36, curvature="diffusion", edges="none"),
     # Improves a contour that is near already: it moves the front on the two finest grids alone, by 15 pixels.
     "lsn_refiner": partial(
         LevelSetNetwork,
