@@ -41,7 +41,7 @@ from lsn_tf.training.optimizers import OPTIMIZERS
 
 logger = logging.getLogger(__name__)
 PUBLISHED_WINDOW_HU = (-100.0, 400.0)  # Actor, Fuentes & Riviere (2020), doi:10.1117/12.2548871
-EPOCHS_SYNTHETIC, EPOCHS_LITS = 16, 50
+EPOCHS_SYNTHETIC, EPOCHS_LITS = 10, 50
 LOSS_HELP = {
     "dice_weight": "Weight in the loss: of the squared-difference Dice.",
     "cross_entropy_weight": "Weight in the loss: of the cross-entropy.",

@@ -147,7 +147,7 @@ def test_a_training_that_has_collapsed_is_reported_and_not_tried_again(run, tmp_
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"training": {"epochs": 7}}, "epochs=7. Received one with epochs=16"),
+        ({"training": {"epochs": 7}}, f"epochs=7. Received one with epochs={train.EPOCHS_SYNTHETIC}"),
         ({"training": {"learning_rate": 1e-3}}, "learning_rate=0.001. Received one with learning_rate=0.002"),
         ({"training": {"window_hu": (0.0, 9.0)}}, "window_hu=.0.0, 9.0.. Received one with window_hu=None"),
         ({"training": {"mixed_precision": "float32"}}, "mixed_precision=float32"),
