@@ -34,7 +34,7 @@ LIBRARY = {
     "certificate": ("numerics", "layers", "models", "solver"),
 }
 # Each may import the library and the verbs before it.
-VERBS = ("arrays", "evaluate", "export", "train", "crossval", "fronts", "solve", "benchmark")
+VERBS = ("analyze", "arrays", "evaluate", "export", "train", "crossval", "fronts", "solve", "benchmark")
 
 # What these may import besides the standard library; the others are free, but for TensorFlow.
 THIRD_PARTY = {

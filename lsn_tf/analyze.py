@@ -1,0 +1,243 @@
+"""Reads a trained network as numerical analysis: which of its kernels are finite differences, and what is chance.
+
+    python -m lsn_tf.analyze --model=runs/unet/model.keras --output_dir=analysis/unet
+
+The model is a SavedModel folder, .keras, .h5, .onnx or .npz file, of any network; none of its code is run. Written are
+
+    kernels.csv      one row a kernel: moments, operator, shares of finite differences, nearest named kernel, cluster
+    layers.csv       one row a layer: means over its kernels, and the measures of CNN Filter DB
+    clusters.csv     centres of k-means, of kernels as published ("l1") and of canonical ones
+    claims.csv       how many kernels of each layer are of each family, against chance: interval, p-value, q-value
+    mean_shares.csv  the mean share of finite differences of each order in each layer, against chance
+    summary.json     counts, and the claims that hold at q < 0.05
+
+The published U-Net (--model=unet_2019 of lsn_tf.train) has 14,608 kernels of 3x3. Files of an earlier analysis in
+--output_dir are replaced, all at once; others are left alone.
+
+By default chance is the null "permuted", the weights of each kernel in random order. It assumes no distribution of the
+weights, and so tests what the names mean, their places; but it keeps each sum, so of mean zero (differences of order 1)
+it says nothing. --null=gaussian and Keras' initializers do; --null=untrained compares with --untrained=PATH, the same
+network before training.
+"""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import json
+import logging
+import pathlib
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any
+
+from absl import flags
+
+from lsn_tf import common_flags
+from lsn_tf.analysis.claims import NULLS, Claim, make_claims
+from lsn_tf.analysis.clustering import PUBLISHED_K
+from lsn_tf.analysis.dictionary import named_kernels
+from lsn_tf.analysis.dictionary_file import read_dictionary
+from lsn_tf.analysis.hits import THRESHOLD
+from lsn_tf.analysis.mean_shares import MeanShare, mean_shares
+from lsn_tf.analysis.network import Layer, before_training, read_network
+from lsn_tf.analysis.partition import PARTITIONED, Partition, cluster_rows, partition
+from lsn_tf.analysis.summary import header_of, row_of, summarize
+from lsn_tf.analysis.symmetries import Symmetries
+from lsn_tf.analysis.tables import kernel_columns, layer_row, write_columns, write_rows
+from lsn_tf.analysis.templates import Templates, make_templates
+from lsn_tf.artifacts import replaced
+
+logger = logging.getLogger(__name__)
+TABLES = ("kernels.csv", "layers.csv", "clusters.csv", "claims.csv", "mean_shares.csv")
+SUMMARY = "summary.json"
+SIZES = ("3", "5", "7")
+MOST_CLUSTERS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What to analyse, and how.
+
+    Attributes:
+        model: a saved model, see `kernels.read_layers`.
+        output_dir: folder for the tables and the summary.
+        dictionary: file of named kernels that are added to the built-in ones, see `read_dictionary`; None for none.
+        null: one of `claims.NULLS`.
+        untrained: for the null "untrained": the same network, saved before training.
+        threshold: least similarity that counts as a hit in a claim.
+        scale, sign, turns, mirrors: the symmetries under which kernels are compared, see `Symmetries`.
+        clusters: k of k-means; 0 for that of the largest silhouette.
+        size: of the kernels, 3, 5 or 7.
+        seed: of nulls, bootstrap and k-means.
+    """
+
+    model: str
+    output_dir: str
+    dictionary: str | None = None
+    null: str = "permuted"
+    untrained: str | None = None
+    threshold: float = THRESHOLD
+    scale: bool = True
+    sign: bool = True
+    turns: bool = True
+    mirrors: bool = True
+    clusters: int = PUBLISHED_K
+    size: int = 3
+    seed: int = 0
+
+    @property
+    def symmetries(self) -> Symmetries:
+        return Symmetries(self.scale, self.sign, self.turns, self.mirrors)
+
+
+def analyze(config: Config) -> dict[str, Any]:
+    """Writes the tables and the summary of a network, and returns the summary.
+
+    All layers' kernels are in memory as float32, the table of kernels is made a layer at a time.
+
+    Raises:
+        ValueError: for a model, dictionary or choice that cannot be used; nothing has been written then.
+    """
+    _check(config)
+    dictionary = (*named_kernels(), *(read_dictionary(config.dictionary) if config.dictionary else ()))
+    templates = make_templates(dictionary, config.symmetries, config.size)
+    network = read_network(config.model, config.size)
+    layers = [layer for layer in network if layer.count]
+    untrained = before_training(config.untrained, network, config.size) if config.untrained else None
+    kernels = {layer.name: layer.kernels for layer in layers}
+    logger.info("%d layers, %d kernels", len(layers), sum(layer.count for layer in layers))
+    filters = {layer.name: layer.outputs for layer in layers}
+    options = {"untrained": untrained, "seed": config.seed}
+    claims = make_claims(kernels, templates, config.null, filters=filters, threshold=config.threshold, **options)
+    shares = mean_shares(kernels, config.null, **options)
+    logger.info("%d claims tested", len(claims))
+    partitions = {
+        column: partition(layers, form, config.clusters, config.seed, config.symmetries)
+        for column, form in PARTITIONED.items()
+    }
+    scaled = make_templates(dictionary, dataclasses.replace(config.symmetries, scale=True), config.size)
+    with _all_replaced(pathlib.Path(config.output_dir)) as files:
+        rows = _write_layers(files, network, templates, partitions)
+        centres = [row for found in partitions.values() for row in cluster_rows(found, scaled)]
+        write_rows(files["clusters.csv"], centres, list(centres[0]) if centres else ["form", "cluster", "kernels"])
+        write_rows(files["claims.csv"], map(row_of, claims), header_of(Claim))
+        write_rows(files["mean_shares.csv"], map(row_of, shares), header_of(MeanShare))
+        found = summarize(network, claims, shares, partitions, {row["layer"]: row for row in rows})
+        summary = {"model": config.model, **found, "options": _options(config), "versions": _versions()}
+        json.dump(summary, files[SUMMARY], indent=2, allow_nan=False)
+        files[SUMMARY].write("\n")
+    for warning in summary["warnings"]:
+        logger.warning(warning)
+    return {**summary, "output_dir": config.output_dir}
+
+
+def _check(config: Config) -> None:
+    model, output = pathlib.Path(config.model).resolve(), pathlib.Path(config.output_dir).resolve()
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"output_dir must be a folder, or a new name. Received {config.output_dir}, a file.")
+    if model.is_dir() and output.is_relative_to(model):
+        raise ValueError(f"output_dir must not lie in the model. Received {config.output_dir} in {config.model}.")
+    if (config.null == "untrained") != bool(config.untrained):
+        raise ValueError(
+            "untrained, a saved model, must be given with null=untrained, and only with it. "
+            f"Received null={config.null}, untrained={config.untrained}."
+        )
+
+
+@contextlib.contextmanager
+def _all_replaced(folder: pathlib.Path) -> Iterator[dict[str, IO[str]]]:
+    """Gives the open files, by name, that take their places together on success, the summary last."""
+    with contextlib.ExitStack() as replacing:
+        paths = {name: replacing.enter_context(replaced(folder / name)) for name in (SUMMARY, *TABLES)}
+        with contextlib.ExitStack() as writing:  # all are closed, so complete, before the first is replaced
+            yield {
+                name: writing.enter_context(path.open("w", newline="", encoding="utf-8"))
+                for name, path in paths.items()
+            }
+
+
+def _options(config: Config) -> dict[str, Any]:
+    options = dataclasses.asdict(config)
+    return {name: options[name] for name in options if name not in ("model", "output_dir")}
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in ("lsn_tf", "numpy", "scipy"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+def _write_layers(
+    files: Mapping[str, IO[str]],
+    network: Sequence[Layer],
+    templates: Templates,
+    partitions: Mapping[str, Partition],
+) -> list[dict[str, Any]]:
+    """Writes kernels.csv and layers.csv in one pass; returns the rows of the latter."""
+    rows: list[dict[str, Any]] = []
+    header = True
+    for layer in network:
+        labels = {column: found.labels.get(layer.name) for column, found in partitions.items()}
+        columns = kernel_columns(layer, templates, labels) if layer.count else {}
+        if columns:
+            write_columns(files["kernels.csv"], columns, header)
+            header = False
+        rows.append(layer_row(layer, columns))
+    write_rows(files["layers.csv"], rows, list(rows[0]))
+    return rows
+
+
+def print_results(results: Mapping[str, Any]) -> None:
+    """Prints a row for each layer, and the claims that hold."""
+    size = results["options"]["size"]
+    width = max(len("layer"), *(len(row["layer"]) for row in results["by_layer"]))
+    print(f"{'layer':<{width}} {'kernels':>9} {'dead':>7} {'DC energy':>9}  claims that hold")
+    for row in results["by_layer"]:
+        energy = "" if row["dc_energy"] is None else f"{row['dc_energy']:.3f}"
+        families = ", ".join(row["claims"]) or "-"
+        print(f"{row['layer']:<{width}} {row['kernels']:>9,} {row['dead']:>7,} {energy:>9}  {families}")
+    print(
+        f"{results['kernels']:,} kernels of {size}x{size} in {results['layers']} layers, {results['dead_kernels']:,} "
+        f"dead; DC energy by chance {1 / size**2:.3f}"
+    )
+    print(
+        f"{len(results['claims'])} of {results['claims_tested']} claims hold at q < {results['claims_hold_at_q']} "
+        f"against the null {results['options']['null']!r}; see {results['output_dir']}"
+    )
+
+
+def main() -> dict[str, Any]:
+    """Reads the flags and analyses."""
+    values = flags.FLAGS
+    names = [field.name for field in dataclasses.fields(Config)]
+    given = {name: values[name].value for name in names}
+    return analyze(Config(**given | {"size": int(values.size)}))
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_string("model", None, "Saved model: SavedModel folder, .keras, .h5, .onnx or .npz.", required=True)
+    flags.DEFINE_string("output_dir", None, "Folder for the tables and summary.json.", required=True)
+    flags.DEFINE_string("dictionary", None, "JSON or TOML file of named kernels that are added to the built-in ones.")
+    flags.DEFINE_enum("null", "permuted", NULLS, "What chance is: the null model of claims.")
+    flags.DEFINE_string("untrained", None, "With --null=untrained: the same network, saved before training.")
+    flags.DEFINE_float("threshold", THRESHOLD, "Least similarity that counts as a hit in a claim, in (0, 1].")
+    flags.DEFINE_bool("scale", True, "Kernels that differ by a positive factor are the same; --noscale: they are not.")
+    flags.DEFINE_bool("sign", True, "Kernels that differ by the factor -1 are the same.")
+    flags.DEFINE_bool("turns", True, "Kernels turned by 90, 180 or 270 degrees are the same.")
+    flags.DEFINE_bool("mirrors", True, "Mirrored kernels are the same.")
+    flags.DEFINE_integer(
+        "clusters",
+        PUBLISHED_K,
+        "Number of clusters; 0 for that of the largest silhouette.",
+        lower_bound=0,
+        upper_bound=MOST_CLUSTERS,
+    )
+    flags.DEFINE_enum("size", "3", SIZES, "Width of the kernels that are analysed, pixels.")
+    flags.DEFINE_integer("seed", 0, "Of nulls, bootstrap and clusters.", lower_bound=0)
+
+
+if __name__ == "__main__":
+    common_flags.run_command(main, define_flags, __doc__, print_results)
