@@ -79,7 +79,8 @@ def bootstrap_interval(
     else:
         _, group = np.unique(groups, return_inverse=True)
         totals, sizes = np.bincount(group, hits), np.bincount(group)
-        drawn = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), RESAMPLES)
-        shares = (drawn @ totals) / (drawn @ sizes)
+        alike, counts = np.unique([totals, sizes], axis=1, return_counts=True)  # a few kinds of thousands of groups
+        drawn = rng.multinomial(len(sizes), counts / len(sizes), RESAMPLES)
+        shares = (drawn @ alike[0]) / (drawn @ alike[1])
     low, high = np.quantile(shares, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
