@@ -23,7 +23,8 @@ ARGUMENTS = {  # none at its default value
     "IntensitySpeed": {"width": 25.0, "spread": 0.5, "contraction": 0.75, "lowest_mean": 30.0},
     "LearnedEdgeIndicator": {"kernels": 4},
     "LevelSetEvolution": {
-        "steps": 3, "cfl": 0.5, "time_step": 0.25, "tied": False, "step": {"scheme": "osher_sethian"}
+        "steps": 3, "cfl": 0.5, "time_step": 0.25, "tied": False, "step": {"scheme": "osher_sethian"},
+        "further_steps": 0
     },
     "LevelSetStep": {
         "scheme": "osher_sethian", "learning": "frozen", "differences": "weno5", "integrator": "tvd_rk3",
