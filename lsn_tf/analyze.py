@@ -210,6 +210,7 @@ def print_results(results: Mapping[str, Any]) -> None:
 
 def main() -> dict[str, Any]:
     """Reads the flags and analyses."""
+    logging.getLogger("pyfive").setLevel(logging.WARNING)  # it tells of every object that it opens
     values = flags.FLAGS
     names = [field.name for field in dataclasses.fields(Config)]
     given = {name: values[name].value for name in names}

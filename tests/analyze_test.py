@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -284,6 +285,14 @@ def command(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "lsn_tf.analyze", *map(str, arguments)], capture_output=True, text=True, check=False
     )
+
+
+def test_the_library_that_reads_hdf5_is_quiet(rng, tmp_path):
+    with h5py.File(tmp_path / "net.weights.h5", "w") as file:
+        file["layers/conv2d/vars/0"] = random_kernel(rng)
+    process = command(f"--model={tmp_path / 'net.weights.h5'}", f"--output_dir={tmp_path / 'out'}")
+    assert process.returncode == 0, process.stderr
+    assert "layers, 120 kernels" in process.stderr and "pyfive" not in process.stderr
 
 
 def test_json_is_the_last_line_and_the_table_is_for_people(rng, save, tmp_path):
