@@ -22,11 +22,9 @@ network before training.
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import json
 import logging
 import pathlib
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
@@ -45,11 +43,12 @@ from lsn_tf.analysis.summary import header_of, row_of, summarize
 from lsn_tf.analysis.symmetries import Symmetries
 from lsn_tf.analysis.tables import kernel_columns, layer_row, write_columns, write_rows
 from lsn_tf.analysis.templates import Templates, make_templates
-from lsn_tf.artifacts import replaced
+from lsn_tf.artifacts import replaced, versions
 
 logger = logging.getLogger(__name__)
 TABLES = ("kernels.csv", "layers.csv", "clusters.csv", "claims.csv", "mean_shares.csv")
 SUMMARY = "summary.json"
+PACKAGES = ("lsn_tf", "numpy", "scipy")
 SIZES = ("3", "5", "7")
 MOST_CLUSTERS = 64
 
@@ -123,7 +122,7 @@ def analyze(config: Config) -> dict[str, Any]:
         write_rows(files["claims.csv"], map(row_of, claims), header_of(Claim))
         write_rows(files["mean_shares.csv"], map(row_of, shares), header_of(MeanShare))
         found = summarize(network, claims, shares, partitions, {row["layer"]: row for row in rows})
-        summary = {"model": config.model, **found, "options": _options(config), "versions": _versions()}
+        summary = {"model": config.model, **found, "options": _options(config), "versions": versions(PACKAGES)}
         json.dump(summary, files[SUMMARY], indent=2, allow_nan=False)
         files[SUMMARY].write("\n")
     for warning in summary["warnings"]:
@@ -159,14 +158,6 @@ def _all_replaced(folder: pathlib.Path) -> Iterator[dict[str, IO[str]]]:
 def _options(config: Config) -> dict[str, Any]:
     options = dataclasses.asdict(config)
     return {name: options[name] for name in options if name not in ("model", "output_dir")}
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in ("lsn_tf", "numpy", "scipy"):
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
 
 
 def _write_layers(
@@ -210,7 +201,6 @@ def print_results(results: Mapping[str, Any]) -> None:
 
 def main() -> dict[str, Any]:
     """Reads the flags and analyses."""
-    logging.getLogger("pyfive").setLevel(logging.WARNING)  # it tells of every object that it opens
     values = flags.FLAGS
     names = [field.name for field in dataclasses.fields(Config)]
     given = {name: values[name].value for name in names}

@@ -107,6 +107,7 @@ def _configure_logging(quiet: bool) -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s", force=True)
     logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of its own use of its own API
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
+    logging.getLogger("pyfive").setLevel(logging.WARNING)  # it tells of every object of a file that it opens
 
 
 def _fail(code: int, message: str) -> None:

@@ -16,12 +16,9 @@ scans.csv (a row a training and held-out scan), certificates/ (of every training
 crossval.png. Exits with 1 if a training has failed.
 """
 
-import contextlib
 import dataclasses
-import importlib.metadata
 import logging
 import pathlib
-import platform
 import re
 import shlex
 import sys
@@ -31,7 +28,7 @@ from typing import Any
 from absl import flags
 
 from lsn_tf import common_flags, train
-from lsn_tf.artifacts import RunDir, file_name, read_json, replaced, write_csv, write_json
+from lsn_tf.artifacts import RunDir, file_name, read_json, replaced, versions, write_csv, write_json
 from lsn_tf.data.folds import NUM_FOLDS, training_folds
 from lsn_tf.data.sources import Source, open_source
 from lsn_tf.evaluate import SYNTHETIC_NOTICE
@@ -143,7 +140,7 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
         "fold_table": fold_rows(runs, labels, config.folds),
         "model_table": [model_row(label, runs) for label in labels],
         "paired": paired_rows(runs, labels, reference),
-        "versions": _versions(),
+        "versions": versions(PACKAGES),
         "machines": sorted({run.results["machine"] for run in runs if "machine" in run.results}),
         "runs": [_run_record(*pair) for pair in zip(runs, trainings, strict=True)],
     }
@@ -154,14 +151,6 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
             certificate = read_json(training.run.certificate)
             write_json(folder / "certificates" / f"{training.run.path.name}.json", certificate)
     return {**record, "results_dir": str(folder)}
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for name in PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
 
 
 def _check_starts(variants: Sequence[Variant]) -> None:

@@ -137,8 +137,8 @@ def check_choices(
 
 def _sample(null: str, templates: Templates, threshold: float, rng: np.random.Generator) -> np.ndarray:
     """Returns the hits of kernels of an i.i.d. null, (m, c)."""
-    draw = nulls.gaussian if null == "gaussian" else lambda *a: nulls.initial(null, *a)
-    return find_hits(draw(NULL_KERNELS, size_of(templates.rows), rng), templates, threshold)
+    kernels = nulls.independent(null, NULL_KERNELS, size_of(templates.rows), rng)
+    return find_hits(kernels, templates, threshold)
 
 
 def _independent(hits: np.ndarray, sample: np.ndarray, known: list[float]) -> list[tuple[float, float]]:
@@ -180,9 +180,9 @@ def _claim(layer, family, hits, group, null, chance, p_value, rng) -> Claim:
     )
 
 
-def controlled(claims: list[Claim], control: str) -> list[Claim]:
-    """Returns the claims with q-values under a control of `CONTROLS` over all of them."""
-    if not claims:
+def controlled(tests: list, control: str) -> list:
+    """Returns tests, claims or others with p_value and q_value, with q-values under a control of `CONTROLS`."""
+    if not tests:
         return []
-    adjusted = stats.false_discovery_control([claim.p_value for claim in claims], method=control)
-    return [dataclasses.replace(claim, q_value=float(q)) for claim, q in zip(claims, adjusted, strict=True)]
+    adjusted = stats.false_discovery_control([test.p_value for test in tests], method=control)
+    return [dataclasses.replace(test, q_value=float(q)) for test, q in zip(tests, adjusted, strict=True)]

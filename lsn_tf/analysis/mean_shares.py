@@ -7,10 +7,9 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
 
 from lsn_tf.analysis import nulls
-from lsn_tf.analysis.claims import check_choices
+from lsn_tf.analysis.claims import check_choices, controlled
 from lsn_tf.analysis.exact_tests import CONFIDENCE, monte_carlo_p_value
 from lsn_tf.analysis.identification import dead, finite_difference_shares
 
@@ -78,10 +77,7 @@ def mean_shares(
         if len(kernels):
             other = _some(untrained[layer], rng) if null == "untrained" else None
             found += _test(layer, kernels, null, other, rng)
-    if not found:
-        return []
-    adjusted = stats.false_discovery_control([share.p_value for share in found], method=control)
-    return [dataclasses.replace(share, q_value=float(q)) for share, q in zip(found, adjusted, strict=True)]
+    return controlled(found, control)
 
 
 def _some(kernels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -120,8 +116,7 @@ def _test(layer, kernels, null, untrained, rng) -> list[MeanShare]:
 def _draw(null: str, kernels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if null == "permuted":
         return nulls.permuted(kernels, rng)
-    count, size = kernels.shape[:2]
-    return nulls.gaussian(count, size, rng) if null == "gaussian" else nulls.initial(null, count, size, rng)
+    return nulls.independent(null, *kernels.shape[:2], rng)
 
 
 def _two_samples(shares, others, rng) -> tuple[np.ndarray, np.ndarray]:

@@ -55,6 +55,11 @@ def initial(
     return (std * weights).astype(np.float32)
 
 
+def independent(null: str, count: int, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Returns kernels of an i.i.d. null, "gaussian" or one of `INITIALIZER_NAMES`, (count, size, size) float32."""
+    return gaussian(count, size, rng) if null == "gaussian" else initial(null, count, size, rng)
+
+
 def permuted(kernels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Returns the kernels, (n, s, s), with the weights of each in random order: same values, no geometry."""
     return rng.permuted(flat(kernels), axis=1).reshape(kernels.shape)
