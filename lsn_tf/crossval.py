@@ -145,11 +145,11 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
         "runs": [_run_record(*pair) for pair in zip(runs, trainings, strict=True)],
     }
     folder = pathlib.Path(config.results_dir or f"results/{file_name(source.name)}")
-    write_record(record, runs, folder)
     for training, run in zip(trainings, runs, strict=True):
         if run.certified is not None:
             certificate = read_json(training.run.certificate)
             write_json(folder / "certificates" / f"{training.run.path.name}.json", certificate)
+    write_record(record, runs, folder)
     return {**record, "results_dir": str(folder)}
 
 
