@@ -34,6 +34,8 @@ class FitOptions:
         batch_size: slices a step, over all devices together.
         optimizer: "muon", see `KernelMuon`, or "adam".
         learning_rate: of the optimiser, decayed to zero by a cosine.
+        weight_decay: the share of a weight that a step takes away, over the learning rate; with Muon of the kernels of
+            hidden convolutions, with Adam of all weights.
         seed: of weights, order, augmentation and simulated contours.
         augment: whether to augment.
         jit: whether XLA fuses the steps of the level set evolution.
@@ -49,6 +51,7 @@ class FitOptions:
     batch_size: int
     optimizer: str
     learning_rate: float
+    weight_decay: float
     seed: int
     augment: bool
     jit: bool
@@ -149,7 +152,8 @@ def compiled_model(options: FitOptions, steps: int) -> keras.Model:
         with _distribution(options.multi_gpu):
             model = build_model(options.model, options.window_hu)
             schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
-            model = supervised(model, OPTIMIZERS[options.optimizer](schedule), options.loss)
+            optimizer = OPTIMIZERS[options.optimizer](schedule, weight_decay=options.weight_decay or None)
+            model = supervised(model, optimizer, options.loss)
     finally:
         keras.config.set_dtype_policy(previous)
     if _on_tensorflow():
