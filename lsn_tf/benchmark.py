@@ -84,7 +84,6 @@ def train_step(preset: str, slices: Slices, precision: str = "float32", jit: boo
         batch_size=BATCH_SIZE,
         optimizer="muon",
         learning_rate=1e-3,
-        weight_decay=0.0,
         seed=0,
         augment=False,
         jit=jit,

@@ -66,8 +66,7 @@ class Config:
         window_hu: (low, high) in HU; None for the published window, narrowed to the data's range.
         epochs: how many; None for what suits the data.
         hold_back: whether the scans that monitor the training are kept out of it.
-        batch_size, optimizer, learning_rate, weight_decay, seed, augment, jit, mixed_precision, multi_gpu: see
-            `FitOptions`.
+        batch_size, optimizer, learning_rate, seed, augment, jit, mixed_precision, multi_gpu: see `FitOptions`.
         dice_weight, cross_entropy_weight, speed_weight, length_weight, eikonal_weight, coarse_weight: see
             `LossWeights`.
     """
@@ -85,7 +84,6 @@ class Config:
     batch_size: int = 8
     optimizer: str = "muon"
     learning_rate: float = 2e-3
-    weight_decay: float = 0.3
     seed: int = 0
     augment: bool = True
     jit: bool = True
@@ -116,8 +114,6 @@ class Config:
             raise ValueError(f"optimizer must be one of {sorted(OPTIMIZERS)}. Received {self.optimizer!r}.")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be positive. Received {self.learning_rate}.")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"weight_decay must not be negative. Received {self.weight_decay}.")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative. Received {self.seed}.")
         self.loss_weights()  # raises for negative ones
@@ -299,7 +295,6 @@ def define_flags() -> None:
         "optimizer", "muon", sorted(OPTIMIZERS), "Muon for hidden convolutions and Adam for the rest, or Adam."
     )
     flags.DEFINE_float("learning_rate", 2e-3, "Of the optimiser at the start; falls to zero along a cosine.")
-    flags.DEFINE_float("weight_decay", 0.3, "Share of a weight that a step takes away, over the learning rate.")
     flags.DEFINE_integer("seed", 0, "Of all that is random; a run repeats bit for bit on a CPU.")
     flags.DEFINE_bool("augment", True, "Random affine maps and changes of intensity.")
     flags.DEFINE_bool("jit", True, "Let XLA fuse the level set evolution.")

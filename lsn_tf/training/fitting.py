@@ -34,8 +34,6 @@ class FitOptions:
         batch_size: slices a step, over all devices together.
         optimizer: "muon", see `KernelMuon`, or "adam".
         learning_rate: of the optimiser, decayed to zero by a cosine.
-        weight_decay: the share of a weight that a step takes away, over the learning rate; with Muon of the kernels of
-            hidden convolutions, with Adam of all weights.
         seed: of weights, order, augmentation and simulated contours.
         augment: whether to augment.
         jit: whether XLA fuses the steps of the level set evolution.
@@ -51,7 +49,6 @@ class FitOptions:
     batch_size: int
     optimizer: str
     learning_rate: float
-    weight_decay: float
     seed: int
     augment: bool
     jit: bool
@@ -152,8 +149,7 @@ def compiled_model(options: FitOptions, steps: int) -> keras.Model:
         with _distribution(options.multi_gpu):
             model = build_model(options.model, options.window_hu)
             schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
-            optimizer = OPTIMIZERS[options.optimizer](schedule, weight_decay=options.weight_decay or None)
-            model = supervised(model, optimizer, options.loss)
+            model = supervised(model, OPTIMIZERS[options.optimizer](schedule), options.loss)
     finally:
         keras.config.set_dtype_policy(previous)
     if _on_tensorflow():

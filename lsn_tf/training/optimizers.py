@@ -20,8 +20,6 @@ class KernelMuon(keras.optimizers.Muon):
 
     Args:
         learning_rate: a number or a schedule, of both; Muon's steps are scaled to the size of Adam's.
-        weight_decay: the share of a kernel of a hidden layer that a step takes away, over the learning rate.
-        adam_weight_decay: of all other weights.
 
     Reference: Jordan et al. (2024), Muon, https://kellerjordan.github.io/posts/muon; Liu et al. (2025),
     arXiv:2502.16982 (the scale).

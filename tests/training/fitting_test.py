@@ -22,7 +22,6 @@ OPTIONS = fitting.FitOptions(
     batch_size=4,
     optimizer="muon",
     learning_rate=2e-3,
-    weight_decay=0.3,
     seed=1,
     augment=True,
     jit=False,

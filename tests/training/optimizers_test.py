@@ -84,11 +84,3 @@ def test_nothing_is_decayed_and_the_configuration_comes_back():
     (step,) = stepped(optimizer, [still], [np.zeros((3, 3, 2, 2))])
     np.testing.assert_array_equal(step, 0.0)
     assert float(optimizer.learning_rate) == pytest.approx(0.3)
-
-
-def test_weight_decay_shrinks_kernels_of_hidden_convolutions_alone():
-    names = ("encoder_0_conv", "bottom_euler", "head", "one_sided")
-    weights = [variable(name, np.ones((3, 3, 2, 2))) for name in names] + [variable("encoder_0_conv", np.ones(2))]
-    steps = stepped(KernelMuon(0.1, weight_decay=0.5), weights, [np.zeros(w.shape) for w in weights])
-    np.testing.assert_allclose([step.mean() for step in steps], [-0.05, -0.05, 0.0, 0.0, 0.0], atol=1e-6)
-    assert all(np.ptp(step) == 0 for step in steps)
