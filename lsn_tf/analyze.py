@@ -31,7 +31,7 @@ from typing import IO, Any
 from absl import flags
 
 from lsn_tf import common_flags
-from lsn_tf.analysis.claims import NULLS, Claim, make_claims
+from lsn_tf.analysis.claims import Claim, make_claims
 from lsn_tf.analysis.clustering import PUBLISHED_K
 from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.analysis.dictionary_file import read_dictionary
@@ -39,6 +39,7 @@ from lsn_tf.analysis.hits import THRESHOLD
 from lsn_tf.analysis.mean_shares import MeanShare, mean_shares
 from lsn_tf.analysis.network import Layer, before_training, read_network
 from lsn_tf.analysis.partition import PARTITIONED, Partition, cluster_rows, partition
+from lsn_tf.analysis.share_tests import NULLS
 from lsn_tf.analysis.summary import header_of, row_of, summarize
 from lsn_tf.analysis.symmetries import Symmetries
 from lsn_tf.analysis.tables import kernel_columns, layer_row, write_columns, write_rows
@@ -61,7 +62,7 @@ class Config:
         model: a saved model, see `kernels.read_layers`.
         output_dir: folder for the tables and the summary.
         dictionary: file of named kernels that are added to the built-in ones, see `read_dictionary`; None for none.
-        null: one of `claims.NULLS`.
+        null: one of `share_tests.NULLS`.
         untrained: for the null "untrained": the same network, saved before training.
         threshold: least similarity that counts as a hit in a claim.
         scale, sign, turns, mirrors: the symmetries under which kernels are compared, see `Symmetries`.
@@ -103,9 +104,9 @@ def analyze(config: Config) -> dict[str, Any]:
     network = read_network(config.model, config.size)
     layers = [layer for layer in network if layer.count]
     untrained = before_training(config.untrained, network, config.size) if config.untrained else None
-    kernels = {layer.name: layer.kernels for layer in layers}
+    kernels = {layer.name: layer.living for layer in layers}
     logger.info("%d layers, %d kernels", len(layers), sum(layer.count for layer in layers))
-    filters = {layer.name: layer.outputs for layer in layers}
+    filters = {layer.name: layer.outputs[layer.alive] for layer in layers}
     options = {"untrained": untrained, "seed": config.seed}
     claims = make_claims(kernels, templates, config.null, filters=filters, threshold=config.threshold, **options)
     shares = mean_shares(kernels, config.null, **options)

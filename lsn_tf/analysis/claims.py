@@ -16,45 +16,25 @@ from lsn_tf.analysis.exact_tests import (
     two_sample_p_value,
 )
 from lsn_tf.analysis.hits import THRESHOLD, claim_names, find_hits, known_chances
-from lsn_tf.analysis.identification import dead
 from lsn_tf.analysis.kernel_arrays import chunks, size_of
+from lsn_tf.analysis.share_tests import ShareTest, check_choices, controlled
 from lsn_tf.analysis.templates import Templates
 
 NULL_KERNELS = 100_000  # drawn once for all layers: chances are known to 1 / 1000 at worst
 COPIES = 19  # of each kernel, permuted
-NULLS = ("gaussian", "permuted", "untrained", *nulls.INITIALIZER_NAMES)
-CONTROLS = {"bh": "Benjamini-Hochberg", "by": "Benjamini-Yekutieli"}
 
 
-@dataclasses.dataclass(frozen=True)
-class Claim:
-    """How many kernels of a layer are of a family, against chance.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Claim(ShareTest):
+    """How many kernels of a layer are of a family, against chance: share is hits / kernels.
 
     Attributes:
-        layer: its name.
         family: of named kernels, or "finite difference of order p".
-        kernels: those of the layer that are not dead.
-        hits: how many of them are of the family.
-        share: hits / kernels; 0 if there are none.
-        interval: bootstrap interval of the share, 95 %.
-        null: the null model.
-        chance: the share under the null.
-        chance_high: 95 % of layers of the null have at most this share: the null band of a figure.
-        p_value: of a share as large, under the null.
-        q_value: p_value, adjusted for the false discovery rate over all layers and families.
+        hits: how many kernels are of the family.
     """
 
-    layer: str
     family: str
-    kernels: int
     hits: int
-    share: float
-    interval: tuple[float, float]
-    null: str
-    chance: float
-    chance_high: float
-    p_value: float
-    q_value: float
 
     def sentence(self) -> str:
         """Returns the claim in words, whether it holds or not."""
@@ -79,14 +59,14 @@ def make_claims(
     """Tests, for each layer and family, whether more kernels are of the family than the null explains.
 
     For i.i.d. nulls the test is the binomial one, or Fisher's against a sample of the null where the chance has no
-    formula; for permuted weights it is the matched one: all three are exact. Dead kernels, see `identification.dead`,
-    are left out.
+    formula; for permuted weights it is the matched one: all three are exact.
 
     Args:
-        layers: name: kernels, (n, s, s).
+        layers: name: kernels, (n, s, s), without dead ones, see `network.Layer.living`.
         templates: the named kernels, for this s.
-        null: one of `NULLS`: "gaussian", "permuted" within each kernel, "untrained", or Keras' initialiser by name.
-        untrained: for the null "untrained": the same layers of the network before training.
+        null: one of `share_tests.NULLS`: "gaussian", "permuted" within each kernel, "untrained", or Keras' initialiser
+            by name.
+        untrained: for the null "untrained": the same layers of the network before training, without dead ones too.
         filters: name: (n,) int, the filter (output channel) of each kernel; intervals then resample whole filters.
         threshold: least similarity of a hit, in (0, 1].
         control: "bh" (Benjamini-Hochberg; families that overlap depend positively, which it allows) or "by"
@@ -107,32 +87,18 @@ def make_claims(
     known = known_chances(null, templates, threshold)
     claims = []
     for layer, kernels in layers.items():
-        alive = ~dead(kernels)
-        kernels = kernels[alive]
         hits = find_hits(kernels, templates, threshold)
         if null == "untrained":
-            sample = find_hits(untrained[layer][~dead(untrained[layer])], templates, threshold)
+            sample = find_hits(untrained[layer], templates, threshold)
         tested = (
             _matched(kernels, hits, templates, threshold, rng)
             if null == "permuted"
             else _independent(hits, sample, known)
         )
-        group = filters[layer][alive] if filters else None
+        group = filters[layer] if filters else None
         for column, (family, (p_value, chance)) in enumerate(zip(claim_names(templates), tested, strict=True)):
             claims.append(_claim(layer, family, hits[:, column], group, null, chance, p_value, rng))
     return controlled(claims, control)
-
-
-def check_choices(
-    layers: Mapping[str, np.ndarray], null: str, untrained: Mapping[str, np.ndarray] | None, control: str
-) -> None:
-    """Raises ValueError for a null or control that there is not, and for layers without an untrained one."""
-    if null not in NULLS:
-        raise ValueError(f"null must be one of {NULLS}. Received {null!r}.")
-    if control not in CONTROLS:
-        raise ValueError(f"control must be one of {tuple(CONTROLS)}. Received {control!r}.")
-    if null == "untrained" and (missing := sorted(layers.keys() - (untrained or {}).keys())):
-        raise ValueError(f"untrained must have the kernels of every layer. Received none for {missing}.")
 
 
 def _sample(null: str, templates: Templates, threshold: float, rng: np.random.Generator) -> np.ndarray:
@@ -176,13 +142,4 @@ def _claim(layer, family, hits, group, null, chance, p_value, rng) -> Claim:
         chance=chance,
         chance_high=float(stats.binom.ppf(CONFIDENCE, kernels, chance)) / kernels if kernels else 0.0,
         p_value=p_value,
-        q_value=1.0,
     )
-
-
-def controlled(tests: list, control: str) -> list:
-    """Returns tests, claims or others with p_value and q_value, with q-values under a control of `CONTROLS`."""
-    if not tests:
-        return []
-    adjusted = stats.false_discovery_control([test.p_value for test in tests], method=control)
-    return [dataclasses.replace(test, q_value=float(q)) for test, q in zip(tests, adjusted, strict=True)]

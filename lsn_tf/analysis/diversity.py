@@ -1,20 +1,14 @@
 """The measures of CNN Filter DB, by which layers and networks are compared: Gavrikov & Keuper (2022),
-doi:10.1109/CVPR52688.2022.01848."""
+doi:10.1109/CVPR52688.2022.01848. Their sparsity is the share of dead kernels, see `identification.dead`."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from lsn_tf.analysis.identification import DEAD, dead
 from lsn_tf.analysis.principal_components import PrincipalComponents, principal_components
 
 BINS = 70  # of a histogram of coefficients
 PRIOR = 1.0  # kernels, spread over the bins of each histogram, so that an empty bin does not make shifts infinite
-
-
-def sparsity(kernels: np.ndarray, threshold: float = DEAD) -> float:
-    """Returns the share of a layer's kernels, (n, s, s), with no weight above threshold times the layer's largest."""
-    return float(dead(kernels, threshold).mean()) if len(kernels) else 0.0
 
 
 def variance_entropy(kernels: np.ndarray) -> float:

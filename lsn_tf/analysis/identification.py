@@ -18,13 +18,13 @@ HIGHEST_ACCURACY = 3  # that is told from higher ones, as in numerics.consistenc
 
 
 def describe(kernels: np.ndarray, templates: Templates, tolerance: float = VANISHES) -> dict[str, np.ndarray]:
-    """Returns the columns of the kernel table of one layer, each with one value a kernel.
+    """Returns columns of the kernel table, each with one value a kernel.
 
-    norm, dead, dc_energy, m00 to m20 (see `moments`), operator (index into `operator_names`), accuracy,
+    norm, dc_energy, m00 to m20 (see `moments`), operator (index into `operator_names`), accuracy,
     fd_share_1 to fd_share_4 (see `finite_difference_shares`), nearest (index into templates.names) and similarity.
 
     Args:
-        kernels: (n, s, s), all those of a layer, since dead is relative to its largest weight.
+        kernels: (n, s, s).
         templates: the named kernels, for this s.
         tolerance: of the moments that count as 0, see `operators`.
     """
@@ -33,7 +33,6 @@ def describe(kernels: np.ndarray, templates: Templates, tolerance: float = VANIS
     index, similarity = nearest(kernels, templates)
     return {
         "norm": norms(flat(kernels)),
-        "dead": dead(kernels),
         "dc_energy": dc_energy(kernels),
         **{f"m{qy}{qx}": column for (qy, qx), column in zip(MOMENTS, moments(kernels).T, strict=True)},
         "operator": operator,

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from lsn_tf.analysis import nulls
-from lsn_tf.analysis.claims import check_choices, controlled
 from lsn_tf.analysis.exact_tests import CONFIDENCE, monte_carlo_p_value
-from lsn_tf.analysis.identification import dead, finite_difference_shares
+from lsn_tf.analysis.identification import finite_difference_shares
+from lsn_tf.analysis.share_tests import ShareTest, check_choices, controlled
 
 DRAWS = 199  # layers of the null; the least p-value is 1 / (DRAWS + 1)
 KERNELS = 10_000  # of a layer; of larger ones as many are drawn, which leaves the test valid
@@ -19,33 +19,15 @@ RESAMPLES = 999
 ROUNDING = 1e-6  # of a mean share: the one of order 1 is the same whatever the places of the weights
 
 
-@dataclasses.dataclass(frozen=True)
-class MeanShare:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeanShare(ShareTest):
     """The mean share of finite differences of one order in a layer's kernels, against chance.
 
     Attributes:
-        layer: its name.
-        order: of the finite differences.
-        kernels: how many entered.
-        share: their mean share, see `identification.finite_difference_shares`.
-        interval: bootstrap interval of it, 95 %.
-        null: the null model.
-        chance: mean share under the null.
-        chance_high: 95 % of layers of the null have at most this share.
-        p_value: of a share as large, under the null.
-        q_value: p_value, adjusted for the false discovery rate over all layers and orders.
+        order: of the finite differences, see `identification.finite_difference_shares`.
     """
 
-    layer: str
     order: int
-    kernels: int
-    share: float
-    interval: tuple[float, float]
-    null: str
-    chance: float
-    chance_high: float
-    p_value: float
-    q_value: float
 
 
 def mean_shares(
@@ -59,10 +41,11 @@ def mean_shares(
     """Tests, for each layer and order, whether kernels are more of finite differences than the null explains.
 
     Args:
-        layers: name: kernels, (n, s, s); dead ones are left out, and layers that have no other.
-        null: one of `claims.NULLS`. "untrained" is a permutation test of the two samples; "permuted" weights keep their
-            sum, so of order 1, mean zero, that null knows nothing: p is 1.
-        untrained: for the null "untrained": the same layers before training.
+        layers: name: kernels, (n, s, s), without dead ones, see `network.Layer.living`; layers that have none are left
+            out.
+        null: one of `share_tests.NULLS`. "untrained" is a permutation test of the two samples; "permuted" weights keep
+            their sum, so of order 1, mean zero, that null knows nothing: p is 1.
+        untrained: for the null "untrained": the same layers before training, without dead ones too.
         control: "bh" or "by", see `claims.make_claims`.
         seed: of nulls and bootstrap.
 
@@ -73,7 +56,7 @@ def mean_shares(
     rng = np.random.default_rng(seed)
     found = []
     for layer, kernels in layers.items():
-        kernels = _some(kernels[~dead(kernels)], rng)
+        kernels = _some(kernels, rng)
         if len(kernels):
             other = _some(untrained[layer], rng) if null == "untrained" else None
             found += _test(layer, kernels, null, other, rng)
@@ -88,8 +71,9 @@ def _test(layer, kernels, null, untrained, rng) -> list[MeanShare]:
     shares = finite_difference_shares(kernels)
     n = len(shares)
     if null == "untrained":
-        statistic, draws = _two_samples(shares, finite_difference_shares(untrained), rng)
-        by_chance = finite_difference_shares(untrained).mean(axis=0)
+        others = finite_difference_shares(untrained)
+        statistic, draws = _two_samples(shares, others, rng)
+        by_chance = others.mean(axis=0) if len(others) else np.zeros(shares.shape[1])
     else:
         statistic = shares.mean(axis=0)
         draws = np.array([finite_difference_shares(_draw(null, kernels, rng)).mean(axis=0) for _ in range(DRAWS)])
@@ -107,7 +91,6 @@ def _test(layer, kernels, null, untrained, rng) -> list[MeanShare]:
             chance=float(by_chance[column]),
             chance_high=float(np.quantile(draws[:, column], CONFIDENCE)),
             p_value=monte_carlo_p_value(statistic[column] - ROUNDING, draws[:, column]),
-            q_value=1.0,
         )
         for column in range(shares.shape[1])
     ]

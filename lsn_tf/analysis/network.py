@@ -41,6 +41,16 @@ class Layer:
         return len(self.kernels)
 
     @property
+    def dead(self) -> int:
+        """How many of them are dead; as a share of all, the sparsity of CNN Filter DB."""
+        return self.count - int(self.alive.sum())
+
+    @property
+    def living(self) -> np.ndarray:
+        """Its kernels that are not dead, (m, s, s); no copy where all are alive."""
+        return self.kernels if self.alive.all() else self.kernels[self.alive]
+
+    @property
     def side(self) -> str:
         """The size of its kernels in words, e.g. "3x3"."""
         return "x".join(str(n) for n in self.shape[:-2])
@@ -66,7 +76,7 @@ def read_network(path: str | os.PathLike, size: int) -> list[Layer]:
 
 
 def before_training(path: str | os.PathLike, layers: Sequence[Layer], size: int) -> dict[str, np.ndarray]:
-    """Returns the kernels, by the layers' names, of the same network untrained.
+    """Returns the kernels, by the layers' names, of the same network untrained, without dead ones.
 
     Layers are matched by their order and the shape of their kernels; names may differ, as Keras counts them on.
 
@@ -83,7 +93,7 @@ def before_training(path: str | os.PathLike, layers: Sequence[Layer], size: int)
             f"untrained must be the same network, {len(layers)} convolutions of the same shapes in the same order. "
             f"Received {path} with {len(others)}; the first that differ: {differing}."
         )
-    return {layer.name: other.kernels for layer, other in zip(layers, others, strict=True) if layer.count}
+    return {layer.name: other.living for layer, other in zip(layers, others, strict=True) if layer.count}
 
 
 def _layer(convolution: ConvolutionLayer, size: int, path: str | os.PathLike) -> Layer:

@@ -44,7 +44,7 @@ def partition(layers: Sequence[Layer], form: str, k: int, seed: int, symmetries:
         symmetries: of the canonical form.
     """
     labels = {layer.name: np.full(layer.count, -1, np.int16) for layer in layers}
-    alive = sum(int(layer.alive.sum()) for layer in layers)
+    alive = sum(layer.count - layer.dead for layer in layers)
     if alive == 0:
         return Partition(form, None, labels)
     prepared = _prepared(layers, alive, form, symmetries)
@@ -56,7 +56,7 @@ def partition(layers: Sequence[Layer], form: str, k: int, seed: int, symmetries:
     clusters = cluster(prepared, min(k, alive), seed)
     end = 0
     for layer in layers:
-        start, end = end, end + int(layer.alive.sum())
+        start, end = end, end + layer.count - layer.dead
         labels[layer.name][layer.alive] = clusters.labels[start:end]
     return Partition(form, clusters, labels, counts)
 
@@ -93,6 +93,6 @@ def _prepared(layers: Sequence[Layer], alive: int, form: str, symmetries: Symmet
     filled = np.empty((alive, *layers[0].kernels.shape[1:]), np.float32)
     end = 0
     for layer in layers:
-        start, end = end, end + int(layer.alive.sum())
-        filled[start:end] = prepare(layer.kernels[layer.alive], form, symmetries)
+        start, end = end, end + layer.count - layer.dead
+        filled[start:end] = prepare(layer.living, form, symmetries)
     return filled

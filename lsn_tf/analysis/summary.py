@@ -9,6 +9,7 @@ from lsn_tf.analysis.claims import Claim
 from lsn_tf.analysis.mean_shares import MeanShare
 from lsn_tf.analysis.network import Layer
 from lsn_tf.analysis.partition import Partition
+from lsn_tf.analysis.share_tests import ShareTest
 
 HOLDS = 0.05  # a claim holds if its q-value is below: of those that do, at most 5 % are false in the mean
 
@@ -30,12 +31,11 @@ def summarize(
         means: by layer, its row in the table of layers.
     """
     layers = [layer for layer in network if layer.count]
-    dead = {layer.name: layer.count - int(layer.alive.sum()) for layer in layers}
     holding = [claim for claim in claims if claim.q_value < HOLDS]
     return {
         "kernels_3x3": sum(math.prod(layer.shape[-2:]) for layer in network if layer.shape[:-2] == (3, 3)),
         "kernels": sum(layer.count for layer in layers),
-        "dead_kernels": sum(dead.values()),
+        "dead_kernels": sum(layer.dead for layer in layers),
         "layers": len(layers),
         "convolutions": len(network),
         "claims_tested": len(claims),
@@ -48,25 +48,26 @@ def summarize(
             {
                 "layer": layer.name,
                 "kernels": layer.count,
-                "dead": dead[layer.name],
+                "dead": layer.dead,
                 "dc_energy": means[layer.name]["mean_dc_energy"] if layer.alive.any() else None,
                 "similarity": means[layer.name]["mean_similarity"] if layer.alive.any() else None,
                 "claims": [claim.family for claim in holding if claim.layer == layer.name],
             }
             for layer in layers
         ],
-        "warnings": _warnings(layers, dead),
+        "warnings": _warnings(layers),
     }
 
 
-def header_of(test: type[Claim] | type[MeanShare]) -> list[str]:
-    """Returns the header of a table of tests."""
-    names = [field.name for field in dataclasses.fields(test)]
-    place = names.index("interval")
-    return [*names[:place], "interval_low", "interval_high", *names[place + 1 :]]
+def header_of(test: type[ShareTest]) -> list[str]:
+    """Returns the header of a table of tests: the layer, what is tested of it, the numbers that all tests have."""
+    layer, *shared = (field.name for field in dataclasses.fields(ShareTest))
+    own = [field.name for field in dataclasses.fields(test) if field.name not in (layer, *shared)]
+    place = shared.index("interval")
+    return [layer, *own, *shared[:place], "interval_low", "interval_high", *shared[place + 1 :]]
 
 
-def row_of(test: Claim | MeanShare) -> dict[str, Any]:
+def row_of(test: ShareTest) -> dict[str, Any]:
     """Returns a test as a row of its table."""
     row = dataclasses.asdict(test)
     row["interval_low"], row["interval_high"] = row.pop("interval")
@@ -83,8 +84,8 @@ def _cluster_sizes(found: Partition) -> dict[str, Any]:
     }
 
 
-def _warnings(layers: Sequence[Layer], dead: Mapping[str, int]) -> list[str]:
-    gone = [layer.name for layer in layers if dead[layer.name] == layer.count]
+def _warnings(layers: Sequence[Layer]) -> list[str]:
+    gone = [layer.name for layer in layers if layer.dead == layer.count]
     if len(gone) == len(layers):
         return ["the network is dead: all its kernels are 0, so there are no clusters and no claims."]
     return [f"all kernels are 0 in {len(gone)} of {len(layers)} layers: {', '.join(gone)}."] if gone else []

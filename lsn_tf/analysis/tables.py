@@ -7,7 +7,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from lsn_tf.analysis.diversity import orthogonality, sparsity, variance_entropy
+from lsn_tf.analysis.diversity import orthogonality, variance_entropy
 from lsn_tf.analysis.identification import describe, operator_names
 from lsn_tf.analysis.kernel_arrays import chunks
 from lsn_tf.analysis.network import Layer
@@ -37,7 +37,7 @@ def kernel_columns(layer: Layer, templates: Templates, labels: Mapping[str, np.n
         numbers = range(int(clusters.max(initial=-1)) + 1)
         columns[name] = _looked_up((*map(str, numbers), ""), clusters)
     first = {"layer": np.full(layer.count, layer.name, object), "input": layer.inputs, "output": layer.outputs}
-    return first | columns
+    return first | {"dead": ~layer.alive} | columns
 
 
 def layer_row(layer: Layer, columns: Columns) -> dict[str, Any]:
@@ -56,10 +56,10 @@ def layer_row(layer: Layer, columns: Columns) -> dict[str, Any]:
         "inputs": channels * (1 if apart else layer.groups),
         "outputs": last * (channels if apart else 1),
         "kernels": channels * last,
-        "dead": layer.count - int(layer.alive.sum()) if columns else "",
+        "dead": layer.dead if columns else "",
         **{f"mean_{name}": _mean(columns, name, layer.alive) for name in _averaged(layer.kernels.shape[1])},
-        "sparsity": sparsity(layer.kernels) if columns else "",
-        "variance_entropy": variance_entropy(layer.kernels[layer.alive]) if layer.alive.sum() > 1 else "",
+        "sparsity": layer.dead / layer.count if columns else "",
+        "variance_entropy": variance_entropy(layer.living) if layer.alive.sum() > 1 else "",
         "orthogonality": _orthogonality(layer) if columns else "",
     }
 

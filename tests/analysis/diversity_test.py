@@ -36,11 +36,6 @@ def test_equal_kernels_have_no_entropy():
     assert diversity.variance_entropy(np.ones((4, 3, 3))) == 0
 
 
-def test_sparsity_is_the_share_below_one_per_cent_of_the_largest_weight():
-    kernels = np.ones((4, 3, 3)) * np.array([100, 1.01, 0.99, 0]).reshape(-1, 1, 1)
-    assert diversity.sparsity(kernels) == 0.5 and diversity.sparsity(kernels[:0]) == 0
-
-
 def test_orthogonality_in_closed_form():
     assert diversity.orthogonality(np.eye(5).reshape(5, 1, 1, 5)) == 1
     assert diversity.orthogonality(np.array([[1.0, 2], [-2, -4], [0.5, 1]])) == pytest.approx(0)

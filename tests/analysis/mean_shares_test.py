@@ -8,6 +8,8 @@ from lsn_tf.analysis import nulls
 from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.analysis.mean_shares import DRAWS, mean_shares
 
+NAMED = {entry.name: entry.kernel for entry in named_kernels()}
+
 
 @pytest.mark.parametrize("null", ["gaussian", "permuted", "untrained", "glorot_normal"])
 def test_p_values_are_uniform_under_the_null(null, rng):
@@ -37,8 +39,7 @@ def test_the_shares_of_white_noise_are_those_of_the_dimensions(rng):
 @pytest.mark.parametrize("null", ["gaussian", "permuted", "untrained"])
 def test_differences_are_found_up_to_their_order(null, rng):
     """Second differences stand out in the first two orders; first differences in the first alone."""
-    kernels = {entry.name: entry.kernel for entry in named_kernels()}
-    layers = {name: kernels[name] + 0.02 * rng.normal(size=(200, 3, 3)) for name in ("prewitt_x", "laplacian_diagonal")}
+    layers = {name: NAMED[name] + 0.02 * rng.normal(size=(200, 3, 3)) for name in ("prewitt_x", "laplacian_diagonal")}
     untrained = {name: rng.normal(size=(200, 3, 3)) for name in layers}
     made = {(share.layer, share.order): share for share in mean_shares(layers, null, untrained=untrained)}
     least = 1 / (DRAWS + 1)
@@ -47,7 +48,15 @@ def test_differences_are_found_up_to_their_order(null, rng):
     assert made["prewitt_x", 1].q_value >= made["prewitt_x", 1].p_value
 
 
-def test_dead_layers_are_left_out(rng):
-    assert mean_shares({"dead": np.zeros((4, 3, 3))}) == []
+def test_layers_without_a_living_kernel_are_left_out(rng):
+    assert mean_shares({"dead": np.zeros((0, 3, 3))}) == []
     with pytest.raises(ValueError, match="null must be one of"):
         mean_shares({"a": nulls.gaussian(3, 3, rng)}, "none")
+
+
+def test_an_untrained_layer_without_a_living_kernel_is_no_evidence(rng):
+    """Kernels that begin as zeros, as the last layer of a residual branch may, say nothing of chance."""
+    layers = {"last": np.tile(NAMED["laplacian_5"], (30, 1, 1))}
+    made = mean_shares(layers, "untrained", untrained={"last": np.zeros((0, 3, 3))})
+    assert [share.share for share in made[:2]] == pytest.approx([1, 1])
+    assert {(share.chance, share.p_value) for share in made} == {(0, 1)}
