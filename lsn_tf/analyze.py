@@ -9,10 +9,15 @@ The model is a SavedModel folder, .keras, .h5, .onnx or .npz file, of any networ
     clusters.csv     centres of k-means, of kernels as published ("l1") and of canonical ones
     claims.csv       how many kernels of each layer are of each family, against chance: interval, p-value, q-value
     mean_shares.csv  the mean share of finite differences of each order in each layer, against chance
+    divergence.csv   how far the distributions of any two layers are apart, by CNN Filter DB's measure
     summary.json     counts, and the claims that hold at q < 0.05
 
+--compare=PATH sets a second network beside it, as before and after training, another fold, or another architecture:
+compare.csv says what wholes, stages and layers differ in, and whether chance explains it. --table=parquet writes
+kernels.parquet instead of kernels.csv. --projector adds the kernels for tensorboard --logdir=OUTPUT_DIR/projector.
+
 The published U-Net (--model=unet_2019 of lsn_tf.train) has 14,608 kernels of 3x3. Files of an earlier analysis in
---output_dir are replaced, all at once; others are left alone.
+--output_dir are replaced, all at once, or removed if they are not written again; others are left alone.
 
 By default chance is the null "permuted", the weights of each kernel in random order. It assumes no distribution of the
 weights, and so tests what the names mean, their places; but it keeps each sum, so of mean zero (differences of order 1)
@@ -25,14 +30,16 @@ import dataclasses
 import json
 import logging
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any
 
 from absl import flags
 
 from lsn_tf import common_flags
 from lsn_tf.analysis.claims import Claim, make_claims
 from lsn_tf.analysis.clustering import PUBLISHED_K
+from lsn_tf.analysis.comparison import compare, layer_divergences
+from lsn_tf.analysis.comparison_summary import comparison_lines, summarize_comparison
 from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.analysis.dictionary_file import read_dictionary
 from lsn_tf.analysis.hits import THRESHOLD
@@ -42,12 +49,20 @@ from lsn_tf.analysis.partition import PARTITIONED, Partition, cluster_rows, part
 from lsn_tf.analysis.share_tests import NULLS
 from lsn_tf.analysis.summary import header_of, row_of, summarize
 from lsn_tf.analysis.symmetries import Symmetries
-from lsn_tf.analysis.tables import kernel_columns, layer_row, write_columns, write_rows
+from lsn_tf.analysis.tables import Columns, csv_table, kernel_columns, layer_row, write_matrix, write_rows
 from lsn_tf.analysis.templates import Templates, make_templates
 from lsn_tf.artifacts import replaced, versions
 
+if TYPE_CHECKING:
+    from lsn_tf.analysis.projector import Points
+
 logger = logging.getLogger(__name__)
-TABLES = ("kernels.csv", "layers.csv", "clusters.csv", "claims.csv", "mean_shares.csv")
+KERNELS = {"csv": "kernels.csv", "parquet": "kernels.parquet"}  # by --table
+TABLES = ("layers.csv", "clusters.csv", "claims.csv", "mean_shares.csv", "divergence.csv")
+COMPARISON = "compare.csv"
+PROJECTOR = tuple(
+    f"projector/{name}" for name in ("vectors.tsv", "metadata.tsv", "sprite.png", "projector_config.pbtxt")
+)
 SUMMARY = "summary.json"
 PACKAGES = ("lsn_tf", "numpy", "scipy")
 SIZES = ("3", "5", "7")
@@ -69,6 +84,9 @@ class Config:
         clusters: k of k-means; 0 for that of the largest silhouette.
         size: of the kernels, 3, 5 or 7.
         seed: of nulls, bootstrap and k-means.
+        compare: another saved model that is set beside this one, see `comparison.compare`; None for none.
+        table: form of the table of kernels, one of `KERNELS`.
+        projector: whether files for TensorBoard's projector are written too.
     """
 
     model: str
@@ -84,6 +102,15 @@ class Config:
     clusters: int = PUBLISHED_K
     size: int = 3
     seed: int = 0
+    compare: str | None = None
+    table: str = "csv"
+    projector: bool = False
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What is written into the folder, the summary first."""
+        more = (*((COMPARISON,) if self.compare else ()), *(PROJECTOR if self.projector else ()))
+        return (SUMMARY, KERNELS[self.table], *TABLES, *more)
 
     @property
     def symmetries(self) -> Symmetries:
@@ -104,6 +131,7 @@ def analyze(config: Config) -> dict[str, Any]:
     network = read_network(config.model, config.size)
     layers = [layer for layer in network if layer.count]
     untrained = before_training(config.untrained, network, config.size) if config.untrained else None
+    other = read_network(config.compare, config.size) if config.compare else []
     kernels = {layer.name: layer.living for layer in layers}
     logger.info("%d layers, %d kernels", len(layers), sum(layer.count for layer in layers))
     filters = {layer.name: layer.outputs[layer.alive] for layer in layers}
@@ -111,18 +139,30 @@ def analyze(config: Config) -> dict[str, Any]:
     claims = make_claims(kernels, templates, config.null, filters=filters, threshold=config.threshold, **options)
     shares = mean_shares(kernels, config.null, **options)
     logger.info("%d claims tested", len(claims))
+    compared = {"threshold": config.threshold, "seed": config.seed}
+    differences = compare(network, other, templates, **compared) if config.compare else []
+    divergence = layer_divergences(layers, config.seed)
     partitions = {
         column: partition(layers, form, config.clusters, config.seed, config.symmetries)
         for column, form in PARTITIONED.items()
     }
     scaled = make_templates(dictionary, dataclasses.replace(config.symmetries, scale=True), config.size)
-    with _all_replaced(pathlib.Path(config.output_dir)) as files:
-        rows = _write_layers(files, network, templates, partitions)
+    with _all_replaced(pathlib.Path(config.output_dir), config.files) as files:
+        points = _points(config, layers)
+        with _kernel_table(config, files) as write:
+            rows = _write_layers(write, points, network, templates, partitions)
+        write_rows(files["layers.csv"], rows, list(rows[0]))
         centres = [row for found in partitions.values() for row in cluster_rows(found, scaled)]
         write_rows(files["clusters.csv"], centres, list(centres[0]) if centres else ["form", "cluster", "kernels"])
         write_rows(files["claims.csv"], map(row_of, claims), header_of(Claim))
         write_rows(files["mean_shares.csv"], map(row_of, shares), header_of(MeanShare))
+        write_matrix(files["divergence.csv"], *divergence)
+        if config.compare:
+            write_rows(files[COMPARISON], map(row_of, differences), list(row_of(differences[0])))
+        for name, content in points.files(templates) if points else ():
+            files[f"projector/{name}"].write(content)
         found = summarize(network, claims, shares, partitions, {row["layer"]: row for row in rows})
+        found |= {"compare": summarize_comparison(config.compare, differences)} if config.compare else {}
         summary = {"model": config.model, **found, "options": _options(config), "versions": versions(PACKAGES)}
         json.dump(summary, files[SUMMARY], indent=2, allow_nan=False)
         files[SUMMARY].write("\n")
@@ -132,11 +172,15 @@ def analyze(config: Config) -> dict[str, Any]:
 
 
 def _check(config: Config) -> None:
-    model, output = pathlib.Path(config.model).resolve(), pathlib.Path(config.output_dir).resolve()
+    output = pathlib.Path(config.output_dir).resolve()
+    if config.table not in KERNELS:
+        raise ValueError(f"table must be one of {tuple(KERNELS)}. Received {config.table!r}.")
     if output.exists() and not output.is_dir():
         raise ValueError(f"output_dir must be a folder, or a new name. Received {config.output_dir}, a file.")
-    if model.is_dir() and output.is_relative_to(model):
-        raise ValueError(f"output_dir must not lie in the model. Received {config.output_dir} in {config.model}.")
+    for model in filter(None, (config.model, config.untrained, config.compare)):
+        folder = pathlib.Path(model).resolve()
+        if folder.is_dir() and output.is_relative_to(folder):
+            raise ValueError(f"output_dir must not lie in the model. Received {config.output_dir} in {model}.")
     if (config.null == "untrained") != bool(config.untrained):
         raise ValueError(
             "untrained, a saved model, must be given with null=untrained, and only with it. "
@@ -145,15 +189,40 @@ def _check(config: Config) -> None:
 
 
 @contextlib.contextmanager
-def _all_replaced(folder: pathlib.Path) -> Iterator[dict[str, IO[str]]]:
-    """Gives the open files, by name, that take their places together on success, the summary last."""
+def _all_replaced(folder: pathlib.Path, names: Sequence[str]) -> Iterator[dict[str, IO]]:
+    """Gives the open files, by name, that take their places together on success, the first of the names last.
+
+    Those that an earlier analysis has written, and this one has not, are removed.
+    """
+    earlier = (folder / SUMMARY).is_file()
     with contextlib.ExitStack() as replacing:
-        paths = {name: replacing.enter_context(replaced(folder / name)) for name in (SUMMARY, *TABLES)}
+        paths = {name: replacing.enter_context(replaced(folder / name)) for name in names}
         with contextlib.ExitStack() as writing:  # all are closed, so complete, before the first is replaced
-            yield {
-                name: writing.enter_context(path.open("w", newline="", encoding="utf-8"))
-                for name, path in paths.items()
-            }
+            yield {name: writing.enter_context(_opened(path)) for name, path in paths.items()}
+    for name in {*KERNELS.values(), COMPARISON, *PROJECTOR} - set(names) if earlier else ():
+        (folder / name).unlink(missing_ok=True)
+
+
+def _opened(path: pathlib.Path) -> IO:
+    text = path.suffix in (".csv", ".json")
+    return path.open("w", newline="", encoding="utf-8") if text else path.open("wb")
+
+
+def _kernel_table(config: Config, files: Mapping[str, IO]) -> contextlib.AbstractContextManager[Callable]:
+    """Gives the function that writes the columns of a layer into the table of kernels."""
+    if config.table == "csv":
+        return csv_table(files[KERNELS["csv"]])
+    from lsn_tf.analysis.parquet import parquet_table  # few take it, and it loads a library
+
+    return parquet_table(files[KERNELS["parquet"]])
+
+
+def _points(config: Config, layers: Sequence[Layer]) -> "Points | None":
+    if not config.projector:
+        return None
+    from lsn_tf.analysis.projector import Points  # few take it, and it loads a library
+
+    return Points(layers, config.seed)
 
 
 def _options(config: Config) -> dict[str, Any]:
@@ -162,22 +231,22 @@ def _options(config: Config) -> dict[str, Any]:
 
 
 def _write_layers(
-    files: Mapping[str, IO[str]],
+    write: Callable[[Columns], None],
+    points: "Points | None",
     network: Sequence[Layer],
     templates: Templates,
     partitions: Mapping[str, Partition],
 ) -> list[dict[str, Any]]:
-    """Writes kernels.csv and layers.csv in one pass; returns the rows of the latter."""
+    """Writes the table of kernels, adds the points, and returns the rows of the table of layers, in one pass."""
     rows: list[dict[str, Any]] = []
-    header = True
     for layer in network:
         labels = {column: found.labels.get(layer.name) for column, found in partitions.items()}
         columns = kernel_columns(layer, templates, labels) if layer.count else {}
         if columns:
-            write_columns(files["kernels.csv"], columns, header)
-            header = False
+            write(columns)
+        if columns and points:
+            points.add(layer, columns)
         rows.append(layer_row(layer, columns))
-    write_rows(files["layers.csv"], rows, list(rows[0]))
     return rows
 
 
@@ -198,6 +267,8 @@ def print_results(results: Mapping[str, Any]) -> None:
         f"{len(results['claims'])} of {results['claims_tested']} claims hold at q < {results['claims_hold_at_q']} "
         f"against the null {results['options']['null']!r}; see {results['output_dir']}"
     )
+    if "compare" in results:
+        print(*comparison_lines(results["compare"]), sep="\n")
 
 
 def main() -> dict[str, Any]:
@@ -229,6 +300,9 @@ def define_flags() -> None:
     )
     flags.DEFINE_enum("size", "3", SIZES, "Width of the kernels that are analysed, pixels.")
     flags.DEFINE_integer("seed", 0, "Of nulls, bootstrap and clusters.", lower_bound=0)
+    flags.DEFINE_string("compare", None, "Another saved model, to set beside this one.")
+    flags.DEFINE_enum("table", "csv", list(KERNELS), "Form of the table of kernels.")
+    flags.DEFINE_bool("projector", False, "Write files for TensorBoard's embedding projector too.")
 
 
 if __name__ == "__main__":

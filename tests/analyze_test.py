@@ -19,7 +19,7 @@ from lsn_tf.models import build_model
 NAMED = {entry.name: entry.kernel for entry in named_kernels()}
 EXACT = ("identity", "backward_x", "forward_y", "central_x", "sobel_y", "laplacian_9", "emboss", "gaussian_blur")
 RAW = {"sign": False, "turns": False, "mirrors": False}  # so that each has its own name, no image's
-FILES = ("claims.csv", "clusters.csv", "kernels.csv", "layers.csv", "mean_shares.csv", "summary.json")
+FILES = ("claims.csv", "clusters.csv", "divergence.csv", "kernels.csv", "layers.csv", "mean_shares.csv", "summary.json")
 
 
 def random_kernel(rng, inputs=6, outputs=20, size=3):
@@ -211,11 +211,12 @@ def test_equal_runs_write_equal_files(rng, save, tmp_path):
 
 def test_other_files_in_the_folder_stay(rng, save, tmp_path):
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "notes.txt").write_text("mine")
+    for name in ("notes.txt", "compare.csv"):  # the second is of no earlier analysis: there is no summary
+        (tmp_path / "out" / name).write_text("mine")
     (tmp_path / "out" / "kernels.csv").write_text("old")
     summary = run(save(conv=random_kernel(rng)), tmp_path / "out")
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*FILES, "notes.txt"])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*FILES, "notes.txt", "compare.csv"])
     assert len(read_table(tmp_path / "out" / "kernels.csv")) == 120
     written = read_json(tmp_path / "out" / "summary.json")
     assert written | {"output_dir": str(tmp_path / "out")} == json.loads(json.dumps(summary))
@@ -241,6 +242,48 @@ def test_the_cosines_of_all_pairs_are_not_taken_of_thousands_of_filters(save, tm
     assert read_table(tmp_path / "out" / "layers.csv")[0]["orthogonality"] == ""
 
 
+def test_two_networks_are_set_side_by_side(rng, save, tmp_path):
+    kernel, edges = random_kernel(rng), random_kernel(rng)
+    edges = 0.02 * edges + NAMED["sobel_x"].astype(np.float32)[:, :, None, None]
+    model, other = save(noise=kernel, edges=edges), save("other", noise=kernel, edges=random_kernel(rng))
+    summary = run(model, tmp_path / "out", compare=str(other))
+    rows = {(row["level"], row["layer"], row["measure"]): row for row in read_table(tmp_path / "out" / "compare.csv")}
+    assert len(rows) == summary["compare"]["tested"] and summary["compare"]["layers_matched"] == 2
+    found = rows["layer", "edges", "first difference"]
+    assert float(found["value"]) == 1 > float(found["other_value"]) and float(found["q_value"]) < 0.05
+    assert float(found["interval_low"]) <= float(found["difference"]) <= float(found["interval_high"])
+    assert {float(row["p_value"]) for (_, layer, _), row in rows.items() if layer == "noise"} == {1}
+    assert rows["model", "all", "divergence"]["interval_low"] == rows["model", "all", "divergence"]["value"] == ""
+    holding = {(d["layer"], d["measure"]) for d in summary["compare"]["differences"]}
+    assert {("edges", "first difference"), ("edges", "divergence")} <= holding
+
+
+def test_networks_that_have_no_layer_in_common_are_compared_as_wholes(rng, save, tmp_path):
+    summary = run(save(a=random_kernel(rng)), tmp_path / "out", compare=str(save("b", c=random_kernel(rng, 2, 9))))
+    assert summary["compare"]["layers_matched"] == 0
+    assert {row["level"] for row in read_table(tmp_path / "out" / "compare.csv")} == {"model"}
+
+
+def test_the_divergences_of_layers_are_a_table_with_their_names(rng, save, tmp_path):
+    run(save(one=random_kernel(rng), layer=random_kernel(rng), dead=np.zeros((3, 3, 1, 2))), tmp_path / "out")
+    with (tmp_path / "out" / "divergence.csv").open(newline="") as file:
+        header, first, second = csv.reader(file)
+    assert header == ["layer", "one", "layer"] and [first[0], second[0]] == ["one", "layer"]
+    assert float(first[1]) == 0 == float(second[2]) and first[2] == second[1] and float(first[2]) > 0
+
+
+def test_files_that_are_not_written_again_are_removed(rng, save, tmp_path):
+    model = save(conv=random_kernel(rng))
+    run(model, tmp_path / "out", table="parquet", projector=True, compare=str(model))
+    projector = {
+        f"projector/{name}" for name in ("metadata.tsv", "projector_config.pbtxt", "sprite.png", "vectors.tsv")
+    }
+    names = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
+    assert names == {*FILES, "kernels.parquet", "compare.csv", *projector} - {"kernels.csv"}
+    run(model, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").rglob("*.*")} == set(FILES)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -250,6 +293,8 @@ def test_the_cosines_of_all_pairs_are_not_taken_of_thousands_of_filters(save, tm
         ({"threshold": 1.5}, r"threshold must be in \(0, 1\]"),
         ({"scale": False, "null": "gaussian"}, "null must be permuted or untrained where scale is no symmetry"),
         ({"dictionary": "none.json"}, "There is none at 'none.json'"),
+        ({"compare": "none.keras"}, "none.keras: the saved model must exist"),
+        ({"table": "xlsx"}, r"table must be one of \('csv', 'parquet'\). Received 'xlsx'"),
     ],
 )
 def test_bad_input_is_refused_before_anything_is_written(options, message, rng, save, tmp_path):
@@ -277,6 +322,8 @@ def test_the_folder_must_not_lie_in_the_model_nor_be_a_file(rng, save, tmp_path)
     with pytest.raises(ValueError, match="output_dir must not lie in the model"):
         run(tmp_path / "saved", tmp_path / "saved" / "out")
     model = save(conv=random_kernel(rng))
+    with pytest.raises(ValueError, match="output_dir must not lie in the model"):
+        run(model, tmp_path / "saved" / "out", compare=str(tmp_path / "saved"))
     with pytest.raises(ValueError, match="output_dir must be a folder, or a new name. Received .*, a file"):
         run(model, model)
 

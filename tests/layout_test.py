@@ -41,7 +41,10 @@ THIRD_PARTY = {
     "artifacts": set(),
     "common_flags": {"absl"},
     "numerics": {"numpy", "scipy", "skfmm"},
-    "analysis": {"ml_dtypes", "numpy", "onnx", "pyfive", "scipy", "tensorflow", "threadpoolctl"},
+    "analysis": {
+        *("PIL", "google", "ml_dtypes", "numpy", "onnx", "pyarrow", "pyfive", "scipy"),
+        *("tensorboard", "tensorflow", "threadpoolctl"),
+    },
     "layers": {"keras", "numpy"},
     "metrics": {"numpy", "scipy"},
     "surface_distances": {"numpy", "scipy"},

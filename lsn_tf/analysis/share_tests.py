@@ -10,6 +10,7 @@ from lsn_tf.analysis import nulls
 
 NULLS = ("gaussian", "permuted", "untrained", *nulls.INITIALIZER_NAMES)
 CONTROLS = {"bh": "Benjamini-Hochberg", "by": "Benjamini-Yekutieli"}
+HOLDS = 0.05  # a claim holds if its q-value is below: of those that do, at most 5 % are false in the mean
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lsn_tf.analysis.claims import Claim
+from lsn_tf.analysis.comparison import Difference
 from lsn_tf.analysis.mean_shares import MeanShare
 from lsn_tf.analysis.network import Layer
 from lsn_tf.analysis.partition import Partition
-from lsn_tf.analysis.share_tests import ShareTest
-
-HOLDS = 0.05  # a claim holds if its q-value is below: of those that do, at most 5 % are false in the mean
+from lsn_tf.analysis.share_tests import HOLDS, ShareTest
 
 
 def summarize(
@@ -67,10 +66,14 @@ def header_of(test: type[ShareTest]) -> list[str]:
     return [layer, *own, *shared[:place], "interval_low", "interval_high", *shared[place + 1 :]]
 
 
-def row_of(test: ShareTest) -> dict[str, Any]:
-    """Returns a test as a row of its table."""
-    row = dataclasses.asdict(test)
-    row["interval_low"], row["interval_high"] = row.pop("interval")
+def row_of(test: ShareTest | Difference) -> dict[str, Any]:
+    """Returns a test as a row of its table: the interval has become two columns, empty where there is none."""
+    row: dict[str, Any] = {}
+    for name, value in dataclasses.asdict(test).items():
+        if name == "interval":
+            row["interval_low"], row["interval_high"] = value or ("", "")
+        else:
+            row[name] = value
     return row
 
 

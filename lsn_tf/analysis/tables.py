@@ -1,8 +1,9 @@
 """The tables of the kernel analysis: one row a kernel, one row a layer, written a layer at a time as CSV."""
 
+import contextlib
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -64,6 +65,13 @@ def layer_row(layer: Layer, columns: Columns) -> dict[str, Any]:
     }
 
 
+@contextlib.contextmanager
+def csv_table(file: IO[str]) -> Iterator[Callable[[Columns], None]]:
+    """Gives a function that writes the columns of a layer as rows of CSV, the header once, before the first."""
+    header = iter([True])
+    yield lambda columns: write_columns(file, columns, next(header, False))
+
+
 def write_columns(file: IO[str], columns: Columns, header: bool) -> None:
     """Writes columns of equal length as rows of CSV, numbers with `DIGITS` digits."""
     if header:
@@ -81,6 +89,13 @@ def write_rows(file: IO[str], rows: Iterable[Mapping[str, Any]], names: Sequence
     writer = csv.DictWriter(file, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _short(value) for name, value in row.items()} for row in rows)
+
+
+def write_matrix(file: IO[str], names: Sequence[str], values: np.ndarray) -> None:
+    """Writes a square table as CSV: a row and a column for each layer, (l, l)."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["layer", *names])
+    writer.writerows([name, *map(_short, row)] for name, row in zip(names, values, strict=True))
 
 
 def _looked_up(names: Sequence[str], index: np.ndarray) -> np.ndarray:

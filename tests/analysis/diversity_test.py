@@ -69,6 +69,21 @@ def test_components_are_weighted_by_their_variance(rng):
     assert diversity.shift(kernels, moved) > 1
 
 
+def test_shifts_are_over_the_range_of_all(rng):
+    """So a layer that is far from the others takes resolution from their divergence, and equal ones stay equal."""
+    near = [rng.normal(size=(900, 3, 3)) for _ in range(2)]
+    alone, beside = diversity.shifts(near), diversity.shifts([*near, near[0] + 1000, near[0]])
+    assert beside[0, 1] < alone[0, 1] == pytest.approx(diversity.shift(*near)) and beside[0, 3] == 0
+
+
+def test_a_peak_of_one_is_left_of_every_kernel_that_has_one(rng):
+    kernels = np.concatenate([rng.normal(size=(50, 3, 3)), np.zeros((1, 3, 3))])
+    scaled = diversity.peak_scaled(kernels)
+    np.testing.assert_array_equal(np.abs(scaled).max(axis=(1, 2)), [1] * 50 + [0])
+    np.testing.assert_array_equal(diversity.peak_scaled(-2 * kernels), -scaled)
+    assert len(diversity.peak_scaled(kernels[:0])) == 0
+
+
 def test_disjoint_sets_are_finitely_far_apart():
     shift = diversity.shift(np.zeros((50, 3, 3)), np.ones((50, 3, 3)))
     assert np.isfinite(shift) and shift > 5
