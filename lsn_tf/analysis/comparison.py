@@ -12,7 +12,7 @@ import numpy as np
 from lsn_tf.analysis.diversity import shifts
 from lsn_tf.analysis.filter_tests import share_differences, shift_test
 from lsn_tf.analysis.hits import THRESHOLD
-from lsn_tf.analysis.matching import places
+from lsn_tf.analysis.matching import Place, places
 from lsn_tf.analysis.network import Layer
 from lsn_tf.analysis.parts import Part, joined, measure_names, measured, sampled
 from lsn_tf.analysis.share_tests import controlled
@@ -32,9 +32,9 @@ class Difference:
         kernels, other_kernels: how many entered.
         value, other_value: shares of the kernels or means over them; None for a divergence, which is one of both.
         difference: value - other_value, or the divergence in nats.
-        interval: bootstrap interval of it, 95 %, whole filters resampled; None for a divergence.
+        interval: bootstrap interval of it, 95 %, whole filters or pairs of them resampled; None for a divergence.
         chance_high: 95 % of permutations of the filters have at most this |difference|.
-        p_value: of a |difference| as large, filters permuted.
+        p_value: of a |difference| as large, filters permuted, see `filter_tests`.
         q_value: p_value, adjusted for the false discovery rate over all differences that were tested.
     """
 
@@ -92,7 +92,7 @@ def compare(
     for place in places(layers, others):
         first = joined([parts[layer.name] for layer in place.layers], place.name)
         second = joined([other_parts[layer.name] for layer in place.others], place.name)
-        differences += _compared(place.level, first, second, measure_names(templates), rng)
+        differences += _compared(place, first, second, measure_names(templates), rng)
     return controlled(differences)
 
 
@@ -105,16 +105,16 @@ def layer_divergences(layers: Sequence[Layer], seed: int = 0) -> tuple[list[str]
     return list(samples), shifts(list(samples.values()))
 
 
-def _compared(level: str, one: Part, other: Part, names: Sequence[str], rng: np.random.Generator) -> list[Difference]:
+def _compared(place: Place, one: Part, other: Part, names: Sequence[str], rng: np.random.Generator) -> list[Difference]:
     """Returns the differences of all measures that both have kernels for."""
     both = joined([one, other], "")
     first = np.arange(len(both.sums)) < len(one.sums)
-    found = share_differences(both.sums, both.sizes, first, rng)
+    found = share_differences(both.sums, both.sizes, first, rng, place.paired)
     kernels, other_kernels = one.sizes.sum(axis=0).astype(int), other.sizes.sum(axis=0).astype(int)
-    place = {"level": level, "layer": one.name, "other_layer": other.name}
+    where = {"level": place.level, "layer": one.name, "other_layer": other.name}
     differences = [
         Difference(
-            **place,
+            **where,
             measure=name,
             kernels=int(kernels[column]),
             other_kernels=int(other_kernels[column]),
@@ -130,11 +130,11 @@ def _compared(level: str, one: Part, other: Part, names: Sequence[str], rng: np.
     ]
     if not (len(one.kernels) and len(other.kernels)):
         return differences
-    divergence, high, p_value = shift_test(both.kernels, both.filters, first, rng)
+    divergence, high, p_value = shift_test(both.kernels, both.filters, first, rng, place.paired)
     return [
         *differences,
         Difference(
-            **place,
+            **where,
             measure=DIVERGENCE,
             kernels=len(one.kernels),
             other_kernels=len(other.kernels),

@@ -21,6 +21,11 @@ class Place(NamedTuple):
     others: list[Layer]
     name: str
 
+    @property
+    def paired(self) -> bool:
+        """Whether filters are in pairs: as many kernels of as many filters, layer by layer."""
+        return [layer.shape for layer in self.layers] == [other.shape for other in self.others]
+
 
 def matching(layers: Sequence[Layer], others: Sequence[Layer]) -> list[tuple[Layer, Layer]]:
     """Returns the layers that correspond: in order, where the shapes of the kernels agree.

@@ -63,6 +63,17 @@ def test_what_was_changed_is_found_where_it_was_changed(rng):
     assert at(differences, "layer", "conv1", "mean_dc_energy").difference < 0
 
 
+def test_a_training_that_changes_little_is_found_for_its_filters_are_in_pairs(rng):
+    """The DC energy falls by a part of what filters differ in; without pairs, of other shapes, that is chance."""
+    before = rng.normal(size=(3, 3, 8, 24)) + 0.3 * rng.normal(size=24)
+    after = before - 0.1 * before.mean(axis=(0, 1))
+    layers, others = ([as_layer("conv", kernel)] for kernel in (after, before))
+    energy = at(compare(layers, others, TEMPLATES), "layer", "conv", "mean_dc_energy")
+    assert energy.difference < 0 and energy.interval[1] < 0 and energy.q_value < 0.05
+    longer = [*others, as_layer("more", before[..., :1])]
+    assert at(compare(layers, longer, TEMPLATES), "model", "all", "mean_dc_energy").q_value > 0.05
+
+
 def test_values_are_those_of_the_kernels_that_are_not_dead(rng):
     kernel = rng.normal(size=(3, 3, 8, 24))
     kernel[:, :, 2, :12] = 0

@@ -10,11 +10,11 @@ from lsn_tf.analysis import filter_tests
 from lsn_tf.analysis.diversity import shift
 
 
-def compared(values, others, rng, kernels=1):
+def compared(values, others, rng, kernels=1, paired=False):
     """Compares two sets of filters by one share, given for each filter."""
     sums = np.concatenate([values, others]).astype(float)[:, None] * kernels
     first = np.arange(len(sums)) < len(values)
-    return filter_tests.share_differences(sums, np.full(sums.shape, kernels), first, rng)
+    return filter_tests.share_differences(sums, np.full(sums.shape, kernels), first, rng, paired)
 
 
 def test_the_p_value_is_the_share_of_all_exchanges_that_are_as_far_apart(rng):
@@ -26,6 +26,23 @@ def test_the_p_value_is_the_share_of_all_exchanges_that_are_as_far_apart(rng):
         exact = np.mean([abs(values[side].mean() - values[~side].mean()) >= seen - 1e-12 for side in sides])
         found = compared(values[:3], values[3:], rng)
         assert found.p_values[0] == pytest.approx(exact, abs=4 * np.sqrt(exact / filter_tests.PERMUTATIONS))
+
+
+def test_the_p_value_of_pairs_is_the_share_of_all_changes_of_sign_that_are_as_far_from_zero(rng):
+    for _ in range(5):
+        differences = rng.normal(0.5, 1, 8)
+        signs = np.array(list(itertools.product((-1, 1), repeat=8)))
+        exact = np.mean(np.abs(signs @ differences) >= abs(differences.sum()) - 1e-12)
+        level = 100 * rng.random(8)  # common to a pair
+        found = compared(level + differences, level, rng, paired=True)
+        assert found.p_values[0] == pytest.approx(exact, abs=4 * np.sqrt(exact / filter_tests.PERMUTATIONS))
+
+
+def test_what_pairs_have_in_common_does_not_widen_the_interval(rng):
+    level, change = 100 * rng.random(200), rng.normal(1, 1, 200)
+    found = compared(level + change, level, rng, paired=True)
+    np.testing.assert_allclose(found.intervals[:, 0], change.mean() + np.array([-1.96, 1.96]) / np.sqrt(200), atol=0.03)
+    assert found.p_values[0] < 0.001 and compared(level + change, level, rng).p_values[0] > 0.1
 
 
 def test_a_set_and_itself_do_not_differ(rng):
@@ -74,9 +91,10 @@ def kernels_of(filters, count, rng, offset=0.0):
     return np.repeat(means, count, axis=0) + 0.3 * rng.normal(size=(filters * count, 3, 3))
 
 
-def shifted(one, other, count, rng):
+def shifted(one, other, count, rng, paired=False):
     filters = np.arange(len(one) + len(other)) // count
-    return filter_tests.shift_test(np.concatenate([one, other]), filters, np.unique(filters) < len(one) // count, rng)
+    first = np.unique(filters) < len(one) // count
+    return filter_tests.shift_test(np.concatenate([one, other]), filters, first, rng, paired)
 
 
 def test_the_divergence_tested_is_that_of_both_sets(rng):
@@ -95,12 +113,22 @@ def test_a_divergence_of_two_kinds_is_not_chance(rng):
     assert seen > high and p_value == 1 / (filter_tests.SHIFT_PERMUTATIONS + 1)
 
 
-def test_of_very_many_filters_some_are_drawn_whole(rng, monkeypatch):
+def test_pairs_show_a_divergence_that_filters_hide(rng):
+    """All kernels change alike, by less than what filters differ by: without pairs the sets seem the same."""
+    before = kernels_of(40, 6, rng)
+    after = before + 0.3 * np.eye(3)
+    assert shifted(after, before, 6, rng, paired=True)[2] < 0.05 < 0.9 < shifted(after, before, 6, rng)[2]
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_of_very_many_filters_some_are_drawn_whole(paired, rng, monkeypatch):
     monkeypatch.setattr(filter_tests, "MOST_FILTERS", 40)
     one, other = kernels_of(50, 4, rng), kernels_of(50, 4, rng, offset=2)
-    seen, high, p_value = shifted(one, other, 4, rng)
+    seen, high, p_value = shifted(one, other, 4, rng, paired)
     assert seen > high and p_value < 0.01
-    kept, filters, first = filter_tests._drawn(
-        np.concatenate([one, other]), np.arange(400) // 4, np.arange(100) < 50, rng
-    )
+    both, filters, sides = np.concatenate([one, other]), np.arange(400) // 4, np.arange(100) < 50
+    kept, filters, first = filter_tests._drawn(both, filters, sides, rng, paired)
     assert len(kept) == 160 and (np.bincount(filters) == 4).all() and len(first) == 40
+    if paired:
+        places = [np.flatnonzero((both == filter_[0]).all(axis=(1, 2)))[0] for filter_ in np.split(kept, 40)]
+        assert (np.diff(np.reshape(places, (2, 20)), axis=0) == 200).all()

@@ -48,6 +48,18 @@ def test_networks_without_a_common_shape_are_compared_by_the_stages_both_show():
     assert found == [("model", "all", 3, 3), ("stage", "encoder", 1, 1), ("stage", "decoder", 1, 2)]
 
 
+def test_filters_are_in_pairs_where_all_layers_of_a_place_match():
+    one = network(A, B, C, stages=["encoder", "encoder", "decoder"])
+    other = network(A, B, C, C, stages=["encoder", "encoder", "decoder", "decoder"], prefix="b")
+    paired = {(place.level, place.name): place.paired for place in places(one, other)}
+    assert paired == {
+        ("model", "all"): False,
+        ("stage", "encoder"): True,
+        ("stage", "decoder"): False,
+        ("layer", ""): True,
+    }
+
+
 def test_other_sizes_hold_a_place_in_the_order_but_are_not_compared():
     (place, *rest) = places(network(A, POINT, B), network(POINT, C, prefix="b"))
     assert (len(place.layers), len(place.others), rest) == (2, 1, [])
