@@ -16,6 +16,9 @@ The model is a SavedModel folder, .keras, .h5, .onnx or .npz file, of any networ
 compare.csv says what wholes, stages and layers differ in, and whether chance explains it. --table=parquet writes
 kernels.parquet instead of kernels.csv. --projector adds the kernels for tensorboard --logdir=OUTPUT_DIR/projector.
 
+With --swap, for a run of lsn_tf.train, kernels are replaced by what they resemble and the held-out scans are scored
+(swap.csv, swap.json, swap.png); python -m lsn_tf.swap does only that, and has the options.
+
 The published U-Net (--model=unet_2019 of lsn_tf.train) has 14,608 kernels of 3x3. Files of an earlier analysis in
 --output_dir are replaced, all at once, or removed if they are not written again; others are left alone.
 
@@ -46,12 +49,14 @@ from lsn_tf.analysis.hits import THRESHOLD
 from lsn_tf.analysis.mean_shares import MeanShare, mean_shares
 from lsn_tf.analysis.network import Layer, before_training, read_network
 from lsn_tf.analysis.partition import PARTITIONED, Partition, cluster_rows, partition
+from lsn_tf.analysis.replacement import NULLS as NORM_KEEPING_NULLS
 from lsn_tf.analysis.share_tests import NULLS
 from lsn_tf.analysis.summary import header_of, row_of, summarize
 from lsn_tf.analysis.symmetries import Symmetries
 from lsn_tf.analysis.tables import Columns, csv_table, kernel_columns, layer_row, write_matrix, write_rows
 from lsn_tf.analysis.templates import Templates, make_templates
-from lsn_tf.artifacts import replaced, versions
+from lsn_tf.artifacts import RunDir, replaced, versions
+from lsn_tf.studies.swap_tables import text_of
 
 if TYPE_CHECKING:
     from lsn_tf.analysis.projector import Points
@@ -87,6 +92,7 @@ class Config:
         compare: another saved model that is set beside this one, see `comparison.compare`; None for none.
         table: form of the table of kernels, one of `KERNELS`.
         projector: whether files for TensorBoard's projector are written too.
+        swap: whether kernels are replaced, too, see `lsn_tf.swap`; model must then be a run of lsn_tf.train.
     """
 
     model: str
@@ -105,6 +111,7 @@ class Config:
     compare: str | None = None
     table: str = "csv"
     projector: bool = False
+    swap: bool = False
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -128,7 +135,7 @@ def analyze(config: Config) -> dict[str, Any]:
     _check(config)
     dictionary = (*named_kernels(), *(read_dictionary(config.dictionary) if config.dictionary else ()))
     templates = make_templates(dictionary, config.symmetries, config.size)
-    network = read_network(config.model, config.size)
+    network = read_network(model_file(config.model), config.size)
     layers = [layer for layer in network if layer.count]
     untrained = before_training(config.untrained, network, config.size) if config.untrained else None
     other = read_network(config.compare, config.size) if config.compare else []
@@ -147,6 +154,7 @@ def analyze(config: Config) -> dict[str, Any]:
         for column, form in PARTITIONED.items()
     }
     scaled = make_templates(dictionary, dataclasses.replace(config.symmetries, scale=True), config.size)
+    swapped = _swapped(config) if config.swap else {}
     with _all_replaced(pathlib.Path(config.output_dir), config.files) as files:
         points = _points(config, layers)
         with _kernel_table(config, files) as write:
@@ -163,12 +171,32 @@ def analyze(config: Config) -> dict[str, Any]:
             files[f"projector/{name}"].write(content)
         found = summarize(network, claims, shares, partitions, {row["layer"]: row for row in rows})
         found |= {"compare": summarize_comparison(config.compare, differences)} if config.compare else {}
-        summary = {"model": config.model, **found, "options": _options(config), "versions": versions(PACKAGES)}
+        summary = {
+            "model": config.model,
+            **found,
+            **swapped,
+            "options": _options(config),
+            "versions": versions(PACKAGES),
+        }
         json.dump(summary, files[SUMMARY], indent=2, allow_nan=False)
         files[SUMMARY].write("\n")
     for warning in summary["warnings"]:
         logger.warning(warning)
     return {**summary, "output_dir": config.output_dir}
+
+
+def model_file(model: str) -> pathlib.Path:
+    """Returns the saved model that is meant: of the folder of a training run, the model in it."""
+    run = RunDir(model)
+    return run.model if run.config.is_file() and run.model.is_file() else run.path
+
+
+def _swapped(config: Config) -> dict[str, Any]:
+    from lsn_tf import swap  # Keras takes seconds to import
+
+    options = {name: getattr(config, name) for name in ("dictionary", "symmetries", "clusters", "seed")}
+    null = config.null if config.null in NORM_KEEPING_NULLS else NORM_KEEPING_NULLS[0]
+    return {"swap": swap.swap(swap.Config(config.model, config.output_dir, null=null, **options))}
 
 
 def _check(config: Config) -> None:
@@ -269,6 +297,8 @@ def print_results(results: Mapping[str, Any]) -> None:
     )
     if "compare" in results:
         print(*comparison_lines(results["compare"]), sep="\n")
+    if "swap" in results:
+        print("\n".join(text_of(results["swap"])))
 
 
 def main() -> dict[str, Any]:
@@ -303,6 +333,7 @@ def define_flags() -> None:
     flags.DEFINE_string("compare", None, "Another saved model, to set beside this one.")
     flags.DEFINE_enum("table", "csv", list(KERNELS), "Form of the table of kernels.")
     flags.DEFINE_bool("projector", False, "Write files for TensorBoard's embedding projector too.")
+    flags.DEFINE_bool("swap", False, "Replace kernels of a run of lsn_tf.train, too, and score; see lsn_tf.swap.")
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
     if source.synthetic:
         logger.warning(SYNTHETIC_NOTICE)
     command = _prepare(run, resume)
-    training, validation = _training_slices(source, config)
+    training, validation = training_slices(source, config)
     steps_per_epoch(training, config.batch_size)  # raises, before anything is written, if there is not one
     config = _resolved(config, source, training)
     record = {**dataclasses.asdict(config), "synthetic": source.synthetic, "command": command}
@@ -145,11 +145,7 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
         "Training %s on %d slices of %d scans, monitored on %d scans.",
         *(config.model, len(training), len(set(training.volume_id)), len(set(validation.volume_id))),
     )
-    names = {field.name for field in dataclasses.fields(FitOptions)} - {"loss", "progress"}
-    options = FitOptions(
-        **{name: getattr(config, name) for name in names}, loss=config.loss_weights(), progress=progress
-    )
-    model, summary = fit(training, validation, options, run)
+    model, summary = fit(training, validation, fit_options(config, progress), run)
     with replaced(run.model) as temporary:
         model.save(temporary)
     summary["seconds_train"] = round(time.monotonic() - started + summary["seconds_before_resuming"], 1)
@@ -158,6 +154,19 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
     exported = _export(run)
     shutil.rmtree(run.state)
     return {**results, **exported, "run_dir": str(run.path)}
+
+
+def fit_options(config: Config, progress: bool = False) -> FitOptions:
+    """Returns what of a configuration that is resolved the fit needs."""
+    names = {field.name for field in dataclasses.fields(FitOptions)} - {"loss", "progress"}
+    return FitOptions(**{name: getattr(config, name) for name in names}, loss=config.loss_weights(), progress=progress)
+
+
+def recorded_config(run: RunDir) -> Config:
+    """Returns the configuration of a run, resolved, as its config.json has it."""
+    record = run.read_config()
+    names = [field.name for field in dataclasses.fields(Config) if field.name in record]
+    return Config(**{name: record[name] for name in names} | {"window_hu": tuple(record["window_hu"])})
 
 
 def _export(run: RunDir) -> dict[str, Any]:
@@ -213,7 +222,7 @@ def _prepare(run: RunDir, resume: bool) -> str:
     return run.read_config()["command"]
 
 
-def _training_slices(source: Source, config: Config) -> tuple[Slices, Slices]:
+def training_slices(source: Source, config: Config) -> tuple[Slices, Slices]:
     """Returns the slices to train on and those that monitor: of the training folds, the latter a block of patients."""
     scans = itertools.chain.from_iterable(source.scans(fold) for fold in training_folds(config.fold))
     slices = gather_slices(scans, config.image_size, config.target)

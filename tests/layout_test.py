@@ -30,11 +30,11 @@ LIBRARY = {
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models", "prediction"),
     "saved_model": ("numerics", "layers", "models", "training"),
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
-    "studies": ("artifacts", "compilation", "numerics", "data", "layers", "models", "solver"),
+    "studies": ("artifacts", "compilation", "numerics", "analysis", "data", "layers", "models", "solver"),
     "certificate": ("numerics", "layers", "models", "solver"),
 }
 # Each may import the library and the verbs before it.
-VERBS = ("analyze", "arrays", "evaluate", "export", "train", "crossval", "fronts", "solve", "benchmark")
+VERBS = ("arrays", "evaluate", "export", "train", "swap", "analyze", "crossval", "fronts", "solve", "benchmark")
 
 # What these may import besides the standard library; the others are free, but for TensorFlow.
 THIRD_PARTY = {

@@ -198,9 +198,7 @@ def test_a_finished_run_is_neither_resumed_nor_overwritten(finished):
 
 @pytest.mark.parametrize("hold_back", [True, False])
 def test_the_scans_that_watch_are_trained_on_unless_they_are_held_back(hold_back):
-    training, watching = train._training_slices(
-        open_source("phantom"), train.Config(image_size=16, hold_back=hold_back)
-    )
+    training, watching = train.training_slices(open_source("phantom"), train.Config(image_size=16, hold_back=hold_back))
     both = set(training.volume_id.tolist()) & set(watching.volume_id.tolist())
     assert both == (set() if hold_back else set(watching.volume_id.tolist()))
     assert not set(training.volume_id.tolist()) & set(held_out(0)) and len(watching)

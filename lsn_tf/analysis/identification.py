@@ -93,6 +93,18 @@ def finite_difference_dimension(weights: int, order: int) -> int:
     return int(np.sum(degrees >= order))
 
 
+def finite_difference_basis(size: int, order: int) -> np.ndarray:
+    """Returns an orthonormal basis of the finite differences of an order, as columns, (size**2, m).
+
+    Raises:
+        ValueError: if there are none of this order.
+    """
+    basis, degrees = _graded_basis(size)
+    if not 0 <= order <= degrees.max():
+        raise ValueError(f"order must be in [0, {degrees.max()}] for kernels of {size} x {size}. Received {order}.")
+    return basis[:, degrees >= order]
+
+
 def operator_names(size: int = 3) -> tuple[str, ...]:
     """Returns the operators that `operators` tells apart: "x" is d/dx, "xxy" d3/dx2dy, "mixed" a sum of several."""
     powers = [q for q in _powers(size) if max(q) < size]

@@ -93,16 +93,21 @@ def check_backend(multi_gpu: bool) -> None:
         raise ValueError(f"multi_gpu needs KERAS_BACKEND=tensorflow. Received {backend!r}: leave --multi_gpu out.")
 
 
+def make_repeatable(seed: int) -> None:
+    """Seeds all that is random and, on TensorFlow, lets no operation depend on the order of threads."""
+    keras.utils.set_random_seed(seed)
+    if _on_tensorflow():
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
 def _on_tensorflow() -> bool:
     return keras.backend.backend() == "tensorflow"
 
 
 def _attempt(training: Slices, validation: Slices, options: FitOptions, run: RunDir) -> tuple[keras.Model, dict]:
-    keras.utils.set_random_seed(options.seed)
-    if _on_tensorflow():
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
+    make_repeatable(options.seed)
     steps = steps_per_epoch(training, options.batch_size)
     model = compiled_model(options, steps)
     state = TrainingState(run, {"seed": options.seed, "slices": len(training)})
