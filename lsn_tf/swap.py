@@ -301,6 +301,8 @@ def hidden_layers(run: RunDir) -> list[Layer]:
 def swap(config: Config) -> dict[str, Any]:
     """Measures, writes swap.csv, swap.json and swap.png, and returns what is in swap.json.
 
+    The files are complete, and written, after each of three parts: growing sets, units, fine-tuning.
+
     Raises:
         ValueError, FileNotFoundError: for bad input, before anything is written.
     """
@@ -309,50 +311,65 @@ def swap(config: Config) -> dict[str, Any]:
     layers = hidden_layers(run)
     plan = make_plan(layers, config)
     subject = Subject(run, layers, config)
-    found = list(_measurements(plan, subject))
-    trained, source = subject.trained, subject.source
-    results = {
-        "model": trained.model,
-        "dataset": source.name,
-        "synthetic": source.synthetic,
-        "fold": trained.fold,
-        "scans": subject.scans.volume_ids,
-        "kernels": len(plan.network.kernels),
-        "layers": [layer.name for layer in layers],
-        "dice": round(float(found[0].dice.mean()), swap_tables.DIGITS),
-        "results": swap_tables.averages(found),
-        "comparisons": swap_tables.comparisons(found, config.seed),
-        "options": {name: value for name, value in dataclasses.asdict(config).items() if name != "output_dir"},
-        "versions": versions(PACKAGES),
-        "machine": machine(),
-        "seconds": round(time.monotonic() - started),
-    }
-    output = pathlib.Path(config.output_dir)
-    write_csv(output / "swap.csv", swap_tables.rows(found))
-    what = f"{source.name}, synthetic data" if source.synthetic else source.name
-    title = (
-        f"{trained.model}, {len(plan.network.kernels):,} kernels; Dice of {len(found[0].dice)} held-out scans "
-        f"({what}, fold {trained.fold}); bands: all of {config.draws} draws"
-    )
-    draw_swap(results["results"], output / "swap.png", title)
-    write_json(output / "swap.json", results)
+    logger.info("%d kernels, %d scans", len(plan.network.kernels), len(subject.scans.references))
+    found: list[Measurement] = []
+    results: dict[str, Any] = {}
+    for measurements in (_of_network, _of_units, _fine_tuned):
+        found += measurements(plan, subject)
+        results = _results(found, subject, plan.network)
+        results["seconds"] = round(time.monotonic() - started)
+        _write(pathlib.Path(config.output_dir), found, results)
     return {**results, "output_dir": config.output_dir}
 
 
-def _measurements(plan: Plan, subject: Subject) -> Iterator[Measurement]:
-    """Yields the network as it is first, then what was replaced in growing sets, in units, and before fine-tuning."""
-    logger.info("%d kernels, %d scans", len(plan.network.kernels), len(subject.scans.references))
+def _of_network(plan: Plan, subject: Subject) -> Iterator[Measurement]:
     yield original(subject.score({}))
     yield from measure(plan.network, plan.of_network, plan.candidates, subject.score)
-    of_units = [candidate for candidate in plan.candidates if candidate.control != TURNED]
-    yield from measure(plan.network, plan.of_units, of_units, subject.score)
-    if plan.fine_tuned:
-        epochs, draws = subject.config.fine_tuning_epochs, subject.config.fine_tuning_draws
-        score = subject.fine_tuned_score(plan.network)
-        logger.info("fine-tuning, %d epochs", epochs)
-        yield original(score({}, None), epochs)
-        chosen = [candidate for candidate in plan.candidates if not candidate.control or candidate.draw < draws]
-        yield from measure(plan.network, plan.fine_tuned, chosen, score, epochs)
+
+
+def _of_units(plan: Plan, subject: Subject) -> Iterator[Measurement]:
+    candidates = [candidate for candidate in plan.candidates if candidate.control != TURNED]
+    return measure(plan.network, plan.of_units, candidates, subject.score)
+
+
+def _fine_tuned(plan: Plan, subject: Subject) -> Iterator[Measurement]:
+    if not plan.fine_tuned:
+        return
+    epochs, draws = subject.config.fine_tuning_epochs, subject.config.fine_tuning_draws
+    score = subject.fine_tuned_score(plan.network)
+    yield original(score({}, None), epochs)
+    candidates = [candidate for candidate in plan.candidates if not candidate.control or candidate.draw < draws]
+    yield from measure(plan.network, plan.fine_tuned, candidates, score, epochs)
+
+
+def _results(found: Sequence[Measurement], subject: Subject, network: HiddenKernels) -> dict[str, Any]:
+    options = dataclasses.asdict(subject.config)
+    return {
+        "model": subject.trained.model,
+        "dataset": subject.source.name,
+        "synthetic": subject.source.synthetic,
+        "fold": subject.trained.fold,
+        "scans": subject.scans.volume_ids,
+        "kernels": len(network.kernels),
+        "layers": [layer.name for layer in network.layers],
+        "dice": round(float(found[0].dice.mean()), swap_tables.DIGITS),
+        "results": swap_tables.averages(found),
+        "comparisons": swap_tables.comparisons(found, subject.config.seed),
+        "options": {name: value for name, value in options.items() if name != "output_dir"},
+        "versions": versions(PACKAGES),
+        "machine": machine(),
+    }
+
+
+def _write(folder: pathlib.Path, found: Sequence[Measurement], results: Mapping[str, Any]) -> None:
+    write_csv(folder / "swap.csv", swap_tables.rows(found))
+    what = f"{results['dataset']}, synthetic data" if results["synthetic"] else results["dataset"]
+    title = (
+        f"{results['model']}, {results['kernels']:,} kernels; Dice of {len(results['scans'])} held-out scans "
+        f"({what}, fold {results['fold']}); bands: all of {results['options']['draws']} draws"
+    )
+    draw_swap(results["results"], folder / "swap.png", title)
+    write_json(folder / "swap.json", results)
 
 
 def print_results(results: Mapping[str, Any]) -> None:

@@ -96,9 +96,8 @@ def text_of(results: Mapping[str, Any]) -> list[str]:
     """Returns the lines that tell people what is in swap.json."""
     found, epochs = results["results"], results["options"]["fine_tuning_epochs"]
     lines = [f"Dice per scan {results['dice']:.4f} as trained; with kernels replaced, norms kept:", *curves_text(found)]
-    if epochs:
-        tuned = next(row["dice"] for row in found if row["epochs"] and not row["kernels"])
-        lines.append(f"and all else fine-tuned for {epochs} epochs, which alone gives {tuned:.4f}:")
+    if tuned := [row["dice"] for row in found if row["epochs"] and not row["kernels"]]:
+        lines.append(f"and all else fine-tuned for {epochs} epochs, which alone gives {tuned[0]:.4f}:")
         lines += curves_text(found, epochs)
     return lines + units_text(found)
 
