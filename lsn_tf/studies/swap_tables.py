@@ -108,13 +108,14 @@ def curves_text(found: Sequence[Mapping[str, Any]], epochs: int = 0) -> list[str
     shares = sorted({row["share"] for row in of_network if row["share"]})
     if not shares:
         return []
+    width = max(len(label(row)) for row in of_network) + 2
     lines = []
     for order in dict.fromkeys(row["order"] for row in of_network if 0 < row["share"] < 1) or ["all"]:
-        lines.append(f"{'replaced, ' + order:<34}" + "".join(f"{share:>8g}" for share in shares))
+        lines.append(f"{'replaced, ' + order:<{width}}" + "".join(f"{share:>8g}" for share in shares))
         chosen = [row for row in of_network if row["order"] in (order, "all") and row["share"]]
         for name in dict.fromkeys(map(label, chosen)):
             of_name = {row["share"]: row["dice"] for row in chosen if label(row) == name}
-            lines.append(f"  {name:<32}" + "".join(_cell(of_name.get(share)) for share in shares))
+            lines.append(f"  {name:<{width - 2}}" + "".join(_cell(of_name.get(share)) for share in shares))
     return lines
 
 

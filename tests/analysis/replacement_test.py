@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lsn_tf.analysis.dictionary import named_kernels
+from lsn_tf.analysis.dictionary import NamedKernel, named_kernels
 from lsn_tf.analysis.identification import finite_difference_shares, moments
 from lsn_tf.analysis.replacement import (
     cluster_centre,
@@ -111,10 +111,14 @@ def test_a_kernel_is_replaced_by_the_centre_of_its_own_cluster_and_one_without_s
     labels = rng.integers(-1, 3, 500)
     centres = canonical(random_kernels(rng, 3)).reshape(3, 9)
     replaced = cluster_centre(kernels, labels, centres, EVERY_SYMMETRY)
-    forms = canonical(replaced).reshape(-1, 9)
-    for label in range(3):
+    for label, centre in enumerate(centres):
+        members = labels == label
         np.testing.assert_allclose(
-            forms[labels == label], np.tile(centres[label], ((labels == label).sum(), 1)), atol=1e-4
+            canonical(replaced[members]).reshape(-1, 9), np.tile(centre, (members.sum(), 1)), atol=1e-4
+        )
+        own = make_templates([NamedKernel("centre", "centre", centre.reshape(3, 3))])
+        np.testing.assert_allclose(
+            cosines(kernels[members], replaced[members]), nearest(kernels[members], own)[1], atol=1e-5
         )
     np.testing.assert_array_equal(replaced[labels == -1], kernels[labels == -1])
 
