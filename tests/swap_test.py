@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from lsn_tf import swap
+from lsn_tf import analyze, swap
 from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.artifacts import RunDir, read_json, write_json
 from lsn_tf.data.volumes import Scan
@@ -171,6 +171,18 @@ def test_a_solver_has_no_hidden_convolutions(run, tmp_path):
 def test_bad_choices_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         swap.Config("model", "out", **options)
+
+
+def test_analyze_swaps_with_its_own_choices_and_tells_of_it(run, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(swap, "swap", lambda config: given.append(config) or {"dice": 0.5})
+    choices = {"turns": False, "clusters": 2, "seed": 3, "null": "gaussian"}
+    summary = analyze.analyze(analyze.Config(str(run.path), str(tmp_path / "out"), swap=True, **choices))
+    assert summary["swap"] == read_json(tmp_path / "out" / "summary.json")["swap"] == {"dice": 0.5}
+    assert summary["kernels"] == len(swap.make_plan(swap.hidden_layers(run), given[0]).network.kernels)
+    (config,) = given
+    assert (config.model, config.clusters, config.seed, config.null) == (str(run.path), 2, 3, "gaussian")
+    assert not config.symmetries.turns and config.symmetries.mirrors
 
 
 @pytest.mark.parametrize("command", ["swap", "analyze"])
