@@ -364,9 +364,10 @@ def _results(found: Sequence[Measurement], subject: Subject, network: HiddenKern
 def _write(folder: pathlib.Path, found: Sequence[Measurement], results: Mapping[str, Any]) -> None:
     write_csv(folder / "swap.csv", swap_tables.rows(found))
     what = f"{results['dataset']}, synthetic data" if results["synthetic"] else results["dataset"]
+    draws = results["options"]["draws"]
     title = (
         f"{results['model']}, {results['kernels']:,} kernels; Dice of {len(results['scans'])} held-out scans "
-        f"({what}, fold {results['fold']}); bands: all of {results['options']['draws']} draws"
+        f"({what}, fold {results['fold']})" + (f"; bands: all of {draws} draws" if draws > 1 else "")
     )
     draw_swap(results["results"], folder / "swap.png", title)
     write_json(folder / "swap.json", results)
