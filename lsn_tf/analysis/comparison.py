@@ -1,8 +1,8 @@
 """Two networks side by side: what their layers, stages and wholes differ in, and whether chance explains it.
 
 Before and after training, fold against fold, one architecture against another. What is tested is these two networks:
-another seed of the same training may differ as much. Networks of one seed begin with equal kernels where layers match, and
-may be alike for no other reason.
+another seed of the same training may differ as much. Networks of one seed begin with equal kernels where layers match,
+and may be alike for no other reason.
 """
 
 import dataclasses

@@ -37,12 +37,12 @@ class AnySize(keras.Model):
         self.built = True  # the model is built already, and resampling has no weights
 
     def call(self, inputs):
-        return self.from_grid(self.model(self.grid_inputs(inputs)), size=ops.shape(inputs["image"])[1:3])
+        return self.from_grid(self.model(self.grid_inputs(inputs)), size=_size(inputs["image"]))
 
     def grid_inputs(self, inputs):
         """Returns what the model itself is given: image, spacing and, if there is one, phi_0 on its own grid."""
         image, spacing = inputs["image"], inputs["spacing"]
-        size = ops.shape(image)[1:3]
+        size = _size(image)
         grid = self._grid(*size)
         scale = ops.stack([ops.cast(n, "float32") / ops.cast(m, "float32") for n, m in zip(size, grid, strict=True)])
         on_grid = {name: self.to_grid(inputs[name], size=grid) for name in ("image", "phi_0") if name in inputs}
@@ -55,6 +55,12 @@ class AnySize(keras.Model):
             _larger((self.image_size * n + longest * divisor // 2) // (longest * divisor), 1) * divisor
             for n in (height, width)
         )
+
+
+def _size(image):
+    """Returns height and width: both numbers, or both tensors if one is not known, as layers take them."""
+    size = ops.shape(image)[1:3]
+    return tuple(map(ops.convert_to_tensor, size)) if any(map(ops.is_tensor, size)) else size
 
 
 def _larger(one, other):

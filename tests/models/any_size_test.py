@@ -73,6 +73,13 @@ def test_predict_takes_sizes_that_change_from_call_to_call(rng):
         assert model.predict(inputs(rng, *size), verbose=0).shape == (1, *size, 1)
 
 
+@pytest.mark.parametrize("sizes", [((20, 24), (30, 24), (25, 24)), ((24, 20), (24, 30), (24, 25))], ids=str)
+def test_predict_takes_sizes_that_change_along_one_axis_alone(sizes, rng):
+    model = AnySize(UNet(WINDOW, filters=(2, 2, 2)), 16)
+    for size in sizes:
+        assert model.predict(inputs(rng, *size), verbose=0).shape == (1, *size, 1)
+
+
 @pytest.mark.parametrize("image_size", [0, -16, 18])
 def test_a_grid_that_the_model_cannot_halve_is_refused(solver, image_size):
     with pytest.raises(ValueError, match=f"positive multiple of 4 for lsn. Received {image_size}"):
