@@ -6,7 +6,7 @@ import pytest
 from lsn_tf.analysis.share_tests import ShareTest, check_choices, controlled
 
 
-def tested(p_value: float) -> ShareTest:
+def of_p_value(p_value: float) -> ShareTest:
     numbers = {"share": 0, "interval": (0, 1), "chance": 0, "chance_high": 0}
     return ShareTest(layer="a", kernels=1, null="gaussian", p_value=float(p_value), **numbers)
 
@@ -17,14 +17,14 @@ def test_benjamini_and_hochberg_control_the_share_of_false_claims(rng):
         false = []
         for _ in range(400):
             p_values = np.concatenate([rng.random(160), rng.random(40) * 2e-3])
-            q_values = np.array([test.q_value for test in controlled(list(map(tested, p_values)), control)])
+            q_values = np.array([test.q_value for test in controlled(list(map(of_p_value, p_values)), control)])
             accepted = q_values <= 0.05
             false.append(accepted[:160].sum() / max(accepted.sum(), 1))
         assert np.mean(false) == pytest.approx(0.8 * expected, abs=0.006)
 
 
 def test_one_test_needs_no_correction_and_none_gives_none():
-    assert controlled([tested(0.03)])[0].q_value == 0.03 and controlled([]) == []
+    assert controlled([of_p_value(0.03)])[0].q_value == 0.03 and controlled([]) == []
 
 
 @pytest.mark.parametrize(
