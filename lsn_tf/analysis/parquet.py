@@ -1,4 +1,4 @@
-"""The table of kernels as Parquet: the columns of the CSV with types and all digits, a tenth of the size."""
+"""The table of kernels as Parquet: the columns of the CSV with their types and all digits."""
 
 import contextlib
 from collections.abc import Callable, Iterator
