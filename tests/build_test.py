@@ -48,8 +48,8 @@ def target_of(module: str, importer: str) -> str | None:
     """Returns the target to depend on for a module that a source imports, None for third parties."""
     if module == PUBLIC:
         return PUBLIC
-    source = source_of(module) or str(pathlib.PurePosixPath(importer).with_name(f"{module}.py"))
-    return OWNERS.get(source)
+    near = (str(folder / f"{module}.py") for folder in pathlib.PurePosixPath(importer).parents)
+    return OWNERS.get(source_of(module) or next((path for path in near if path in OWNERS), None))
 
 
 def loaded_with(source: str) -> set[str]:

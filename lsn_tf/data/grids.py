@@ -48,6 +48,15 @@ class Grid:
         """(dz, dy, dx)."""
         return tuple(float(size) for size in nibabel.affines.voxel_sizes(self.affine)[::-1])
 
+    @property
+    def voxel_mm3(self) -> float:
+        """The volume of a voxel; less than the product of its sides where axes are sheared."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    def as_canonical(self, stored: np.ndarray) -> np.ndarray:
+        """Returns voxels along the axes of the file as a view (slices, height, width)."""
+        return orientations.apply_orientation(stored, self.turn).transpose(2, 1, 0)
+
     def as_stored(self, array: np.ndarray) -> np.ndarray:
         """Returns (slices, height, width) along the axes of the file, as `stored_shape` has them."""
         back = orientations.ornt_transform(_UNTURNED, self.turn)
@@ -60,13 +69,23 @@ def grid_of(image: nibabel.Nifti1Image, path: str | os.PathLike) -> Grid:
     Raises:
         VolumeError: if the affine is not finite or lacks an axis.
     """
-    stored_shape = image.shape[:3]
     affine, guessed = _trusted_affine(image, path)
+    return grid_from(affine, image.shape[:3], guessed)
+
+
+def grid_from(affine: np.ndarray, stored_shape: tuple[int, int, int], guessed: bool = False) -> Grid:
+    """Returns the grid of voxels that are stored along axes of any direction.
+
+    Args:
+        affine: (4, 4), stored voxel -> mm to the right, front and head (RAS).
+        stored_shape: sizes along the axes as stored.
+        guessed: see `Grid`.
+    """
     turn = orientations.ornt_transform(orientations.io_orientation(affine), orientations.axcodes2ornt(CANONICAL_AXES))
     shape = np.empty(3, int)
     shape[turn[:, 0].astype(int)] = stored_shape
     return Grid(
-        stored_shape=stored_shape,
+        stored_shape=tuple(stored_shape),
         turn=turn,
         shape=tuple(shape.tolist()),
         affine=affine @ orientations.inv_ornt_aff(turn, stored_shape),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import nibabel
 
+_CHUNK_BYTES = 1 << 22
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNREADABLE = (
     OSError,
@@ -63,6 +64,26 @@ def read_nifti(path: str | os.PathLike) -> nibabel.Nifti1Image:
         if len(content) < expected:
             raise EOFError(f"{len(content)} of {expected} bytes")
     return whole
+
+
+def inflated(path: str | os.PathLike) -> Iterator[bytes]:
+    """Yields what a NIfTI file holds, inflated, a few megabytes at a time; checksums are verified.
+
+    Raises:
+        VolumeError: if the file is damaged, or shorter than its header announces.
+    """
+    image = open_nifti(path)
+    missing = image.dataobj.offset + image.get_data_dtype().itemsize * math.prod(image.shape)
+    with nibabel.openers.ImageOpener(path) as file:
+        while True:
+            with _as_volume_error(path):
+                chunk = file.read(_CHUNK_BYTES)
+                missing -= len(chunk)
+                if not chunk and missing > 0:
+                    raise EOFError(f"{missing} bytes too few")
+            if not chunk:
+                return
+            yield chunk
 
 
 def _inflate(compressed: bytes) -> bytes:

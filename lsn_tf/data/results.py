@@ -3,10 +3,11 @@
 import os
 import pathlib
 
+import nibabel
 import numpy as np
 
 from lsn_tf.artifacts import replaced
-from lsn_tf.data.grids import grid_of
+from lsn_tf.data.grids import Grid, grid_of
 from lsn_tf.data.nifti import open_nifti
 
 SUFFIXES = (".nii", ".nii.gz")
@@ -32,15 +33,30 @@ def write_like(array: np.ndarray, reference_path: str | os.PathLike, output_path
         raise ValueError(f"output_path must end in .nii or .nii.gz. Received {output_path}.")
     reference = open_nifti(reference_path)
     grid = grid_of(reference, reference_path)
+    with replaced(output_path) as temporary:
+        write_voxels(array, reference, grid, temporary)
+
+
+def write_voxels(array: np.ndarray, reference: nibabel.Nifti1Image, grid: Grid, path: str | os.PathLike) -> None:
+    """Writes what `write_like` does, not atomically, with the header of an image.
+
+    Args:
+        array: (slices, height, width) on the grid; its dtype becomes the file's, bool uint8.
+        reference: whose header describes the scan; its voxels are not read.
+        grid: of the reference.
+        path: .nii or .nii.gz.
+
+    Raises:
+        ValueError: if the array has another shape than the scan.
+    """
     if array.shape != grid.shape[::-1]:
         raise ValueError(
-            f"array must have the (slices, height, width) of {reference_path}, {grid.shape[::-1]}. "
-            f"Received {array.shape}."
+            f"array must have the (slices, height, width) of the scan, {grid.shape[::-1]}. Received {array.shape}."
         )
-    stored = grid.as_stored(array.astype(np.uint8) if array.dtype == bool else array).reshape(reference.shape)
+    stored = grid.as_stored(array.view(np.uint8) if array.dtype == bool else array).reshape(reference.shape)
     header = reference.header.copy()
     header.extensions.clear()
     header["cal_min"] = header["cal_max"] = 0
     header.set_data_dtype(stored.dtype)
-    with replaced(output_path) as temporary:  # without an affine of its own the image takes the header's, bit by bit
-        type(reference)(stored, None, header).to_filename(temporary)
+    # Without an affine of its own the image takes the header's, bit by bit.
+    type(reference)(stored, None, header).to_filename(path)

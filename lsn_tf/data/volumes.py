@@ -64,7 +64,7 @@ def read_scan(image_path: str | os.PathLike, label_path: str | os.PathLike | Non
     """
     image = read_nifti(image_path)
     grid = grid_of(image, image_path)
-    hounsfield = _converted(image, grid.turn, np.int16, _check_hounsfield, image_path)
+    hounsfield = _converted(image, grid.turn, np.int16, check_hounsfield, image_path)
     del image  # half of the memory
     label = None
     if label_path is not None:
@@ -161,7 +161,8 @@ def _converted(
     return converted
 
 
-def _check_hounsfield(values: np.ndarray, path: str | os.PathLike) -> None:
+def check_hounsfield(values: np.ndarray, path: str | os.PathLike) -> None:
+    """Raises VolumeError unless all intensities are finite and fit int16."""
     limits = np.iinfo(np.int16)
     lowest, highest = values.min(), values.max()
     if not (limits.min <= lowest and highest <= limits.max):  # also for NaN
