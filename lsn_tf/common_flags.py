@@ -54,7 +54,8 @@ def run_command(
     """Runs a command and ends the process with its exit code.
 
     Args:
-        main: the command; reads the flags and returns its result, which --json prints.
+        main: the command; reads the flags and returns its result, which --json prints. If some of several inputs could
+            not be used, they are its "failures", and the exit code is 1.
         define_flags: defines the command's flags.
         doc: the docstring of the command's module, its help.
         print_result: prints the result for people, called without --json.
@@ -86,6 +87,8 @@ def run_command(
         logging.getLogger(__name__).debug("failure", exc_info=True)
         _fail(1, str(error))
     print(json.dumps(result)) if FLAGS.json else print_result(result)
+    if result.get("failures"):
+        sys.exit(1)
 
 
 def _flag_help() -> str:
@@ -108,6 +111,7 @@ def _configure_logging(quiet: bool) -> None:
     logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of its own use of its own API
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
     logging.getLogger("pyfive").setLevel(logging.WARNING)  # it tells of every object of a file that it opens
+    logging.getLogger("highdicom").setLevel(logging.WARNING)  # and of every module that it copies
 
 
 def _fail(code: int, message: str) -> None:

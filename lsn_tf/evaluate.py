@@ -20,13 +20,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 from absl import flags
 
 from lsn_tf import common_flags, scoring
-from lsn_tf.artifacts import RunDir, machine, read_json, write_csv, write_json
-from lsn_tf.certificate import check_certificate
+from lsn_tf.artifacts import RunDir, machine, write_csv, write_json
 from lsn_tf.data.contours import simulated_contours
 from lsn_tf.data.folds import NUM_FOLDS, NUM_VOLUMES
 from lsn_tf.data.pipeline import target_mask
@@ -35,6 +33,7 @@ from lsn_tf.data.volumes import Scan
 from lsn_tf.models import AnySize
 from lsn_tf.numerics.level_sets import distance_to_pixels, inside
 from lsn_tf.prediction import predict
+from lsn_tf.segmenters import load_segmenter
 
 logger = logging.getLogger(__name__)
 ALL = "all"
@@ -167,29 +166,6 @@ def _summary_of_start(rows: Sequence[Mapping[str, Any]], start_from: str | None)
     rows_of = {name: rows if name == "dice" else scoring.in_mm(rows) for name in OF_START}
     means = {f"start_{name}_mean": scoring.mean(rows_of[name], f"start_{name}") for name in OF_START}
     return {"started_from": start_from or SIMULATED, **means}
-
-
-def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:
-    """Returns the run's model for images of any size.
-
-    Args:
-        run: a training run.
-        certified: whether its certificate, if it has one, is proven again.
-
-    Raises:
-        FileNotFoundError: if the run has not finished.
-        ValueError: if the certificate is not that of the model.
-    """
-    trained = run.read_config()
-    if not run.model.is_file():
-        raise FileNotFoundError(
-            f"expected a trained model at {run.model}. There is none: the run has not finished. "
-            f"Go on with: python -m lsn_tf.train --resume --run_dir={run.path}"
-        )
-    model = keras.saving.load_model(run.model, compile=False)
-    if certified and run.certificate.is_file():
-        check_certificate(read_json(run.certificate), model)
-    return AnySize(model, trained["image_size"])
 
 
 def scan_inputs(

@@ -15,6 +15,7 @@ import lsn_tf
 # What the modules and packages of lsn_tf may import of each other. Each row names rows above it only.
 LIBRARY = {
     "artifacts": (),
+    "commands": (),
     "common_flags": (),
     "compilation": (),
     "numerics": (),
@@ -32,13 +33,29 @@ LIBRARY = {
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
     "studies": ("artifacts", "compilation", "numerics", "analysis", "data", "layers", "models", "solver"),
     "certificate": ("numerics", "layers", "models", "solver"),
+    "weights": ("artifacts", "models"),
+    "segmenters": ("artifacts", "certificate", "models", "weights"),
 }
 # Each may import the library and the verbs before it.
-VERBS = ("arrays", "evaluate", "export", "train", "swap", "analyze", "crossval", "fronts", "solve", "benchmark")
+VERBS = (
+    "arrays",
+    "evaluate",
+    "export",
+    "package",
+    "predict",
+    "train",
+    "swap",
+    "analyze",
+    "crossval",
+    "fronts",
+    "solve",
+    "benchmark",
+)
 
 # What these may import besides the standard library; the others are free, but for TensorFlow.
 THIRD_PARTY = {
     "artifacts": set(),
+    "commands": set(),
     "common_flags": {"absl"},
     "numerics": {"numpy", "scipy", "skfmm"},
     "analysis": {
@@ -59,10 +76,11 @@ USES_TENSORFLOW = (
     "lsn_tf/compilation.py",
     "lsn_tf/data/sources.py",
     "lsn_tf/saved_model.py",
+    "lsn_tf/segmenters.py",
     "lsn_tf/training/fitting.py",
     "lsn_tf/training/tracing.py",
 )
-PRINTS = {"common_flags", *VERBS}  # a command's own result
+PRINTS = {"commands", "common_flags", *VERBS}  # a command's own result
 
 WITHOUT_A_MODULE = {  # tests of the whole project or of a whole package
     "tests/analysis/hostile_files_test.py",

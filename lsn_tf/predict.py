@@ -1,0 +1,382 @@
+"""Segments CT scans with a trained network: a scan in, a mask out that lies voxel on voxel on it.
+
+    python -m lsn_tf.predict ct.nii.gz --model=runs/lsn --output=liver.nii.gz
+    python -m lsn_tf.predict --model=runs/lsn --input=series/ --output=liver.nii.gz --save=seg,stl,phi
+    python -m lsn_tf.predict --model=runs/lsn --input='scans/*.nii.gz' --output=masks/ --largest_component --fill_holes
+
+For research, not for clinical use. A scan is a NIfTI file or a folder with the slices of one DICOM series; --input can
+be repeated, and be a pattern or a folder of NIfTI files. The mask has the axes, the affine and the size of the scan;
+any size in the plane will do. --save adds, beside the mask:
+
+    probability  NIfTI, of each voxel to be inside
+    phi          NIfTI, mm in the slice's plane, negative inside
+    stl, ply     the surface phi = 0, found between voxels, in mm to the right, front and head
+    seg          DICOM-SEG for a DICOM series
+
+With one scan --output may be the mask's file, liver.nii.gz, and the others are liver-phi.nii.gz, liver.stl and so on.
+Otherwise it is a folder: NAME-mask.nii.gz, NAME-phi.nii.gz ... for each scan, and NAME.json, which says how they were
+made. A command that is given again goes on where it stopped: scans that are done in the same way are passed over.
+
+--largest_component keeps the largest component in space, connected through faces; --fill_holes then fills what is
+enclosed on all sides. phi, probability and surface follow them.
+
+Exit code 0: all scans are done. 1: failed while working, as for want of space, or some scans of several could not be
+used (the others are done). 2: bad input or usage. Nothing is ever half-written.
+"""
+
+import contextlib
+import dataclasses
+import glob
+import json
+import logging
+import pathlib
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from absl import flags
+from tqdm import tqdm
+
+from lsn_tf import common_flags
+from lsn_tf.artifacts import read_json, replaced
+from lsn_tf.data.components import fill_holes, keep_largest_component
+from lsn_tf.data.dicom_seg import write_dicom_seg
+from lsn_tf.data.intensities import check_ct
+from lsn_tf.data.results import SUFFIXES, write_voxels
+from lsn_tf.data.scan_files import ScanFile, open_scan
+from lsn_tf.data.surfaces import front_surface, write_surface
+from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
+from lsn_tf.numerics.level_sets import INSIDE, inside
+from lsn_tf.segmenters import Segmenter, open_segmenter
+
+logger = logging.getLogger(__name__)
+EXTRAS = {  # what --save knows, and the end of its file's name
+    "probability": "-probability.nii.gz",
+    "phi": "-phi.nii.gz",
+    "stl": ".stl",
+    "ply": ".ply",
+    "seg": "-seg.dcm",
+}
+CHECKED_SLICES = 16  # of a scan, whether it is a CT
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What to segment, and how.
+
+    Attributes:
+        input: NIfTI files, folders of DICOM series, folders of NIfTI files, or patterns of these.
+        output: file of the mask, or folder.
+        model: see `open_segmenter`.
+        save: what else is written, of `EXTRAS`.
+        largest_component, fill_holes: what is done to the mask, in this order.
+        check_intensities: whether what does not look like CT in HU is refused.
+        batch_size: slices at a time.
+        overwrite: whether files that exist are replaced.
+        quiet: whether no progress is shown.
+    """
+
+    input: tuple[str, ...]
+    output: str
+    model: str | None = None
+    save: tuple[str, ...] = ()
+    largest_component: bool = False
+    fill_holes: bool = False
+    check_intensities: bool = True
+    batch_size: int = 8
+    overwrite: bool = False
+    quiet: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A scan and the files that it is to become.
+
+    Attributes:
+        scan: NIfTI file or folder of a DICOM series.
+        files: {"mask": file, "phi": file, ...}.
+        report: file that says how they were made; None for none.
+    """
+
+    scan: pathlib.Path
+    files: dict[str, pathlib.Path]
+    report: pathlib.Path | None
+
+
+def predict(config: Config) -> dict[str, Any]:
+    """Segments all scans and writes what is asked for. Returns a row for each scan.
+
+    Raises:
+        ValueError: for bad input; with several scans those that are bad are among the "failures".
+        RuntimeError: if results cannot be written.
+    """
+    jobs = plan(config)
+    segmenter = open_segmenter(config.model)
+    rows, failures, several = [], [], len(jobs) > 1
+    for number, job in enumerate(jobs, 1):
+        settings = _settings(config, segmenter, job)
+        if job.report and job.report.is_file() and not config.overwrite:
+            rows.append(_done_before(job, settings))
+            continue
+        try:
+            label = f"{number}/{len(jobs)} {job.scan.name}"
+            rows.append(predict_scan(segmenter, config, job, settings, label))
+        except OSError as error:
+            raise RuntimeError(_cannot_write(job, error)) from error
+        except ValueError as error:
+            if not several:
+                raise
+            failures.append({"input": str(job.scan), "reason": str(error)})
+            logger.error(str(error))
+    return {"model": segmenter.name, "weights": segmenter.origin, "scans": rows, "failures": failures}
+
+
+def plan(config: Config) -> list[Job]:
+    """Returns what is to be done.
+
+    Raises:
+        ValueError: if there is no scan, two would have results of one name, or a result exists already.
+    """
+    if unknown := set(config.save) - EXTRAS.keys():
+        raise ValueError(f"--save must be among {', '.join(EXTRAS)}. Received {', '.join(sorted(unknown))}.")
+    scans = [scan for text in config.input for scan in scans_in(text)]
+    if not scans:
+        raise ValueError("--input must be at least one scan, a NIfTI file or a folder. Received none.")
+    to_file = config.output.endswith(SUFFIXES)
+    if to_file and len(scans) > 1:
+        raise ValueError(f"--output must be a folder for {len(scans)} scans. Received the file {config.output}.")
+    jobs = [_job(scan, config, to_file) for scan in scans]
+    masks = [job.files["mask"] for job in jobs]
+    if twice := {str(mask) for mask in masks if masks.count(mask) > 1}:
+        raise ValueError(f"scans must have names of their own. Received several that would become {min(twice)}.")
+    for job in jobs:
+        _check_outputs(job, config)
+    return jobs
+
+
+def scans_in(text: str) -> list[pathlib.Path]:
+    """Returns the scans that a path or a pattern names: a file, a DICOM series, or the NIfTI files of a folder.
+
+    Raises:
+        ValueError: if there is nothing of that name.
+    """
+    path = pathlib.Path(text)
+    if not path.exists():
+        if found := sorted(glob.glob(text)):
+            return [scan for one in found for scan in scans_in(one)]
+        raise ValueError(f"{text}: expected a scan, a NIfTI file or a folder. Received no such file.")
+    inside_it = sorted(one for one in path.iterdir() if one.name.endswith(SUFFIXES)) if path.is_dir() else []
+    return inside_it or [path]
+
+
+def predict_scan(
+    segmenter: Segmenter, config: Config, job: Job, settings: Mapping[str, Any], label: str = ""
+) -> dict[str, Any]:
+    """Segments one scan and writes its files, all of them or none. Returns what came out.
+
+    Args:
+        segmenter: the model.
+        config: see `Config`.
+        job: the scan and its files.
+        settings: what the report is to say of how they were made.
+        label: of the progress bar.
+    """
+    started, cpu_started = time.perf_counter(), time.process_time()
+    folder = job.files["mask"].parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        scan = stack.enter_context(open_scan(job.scan, folder))
+        _check_scan(scan, config)
+        scratch = stack.enter_context(tempfile.TemporaryFile(dir=folder)) if set(config.save) - {"seg"} else None
+        mask = _segment(segmenter, scan, config, scratch, label)
+        changes = _changed(mask, config)
+        files = {**({"report": job.report} if job.report else {}), **job.files}
+        written = {name: stack.enter_context(replaced(path)) for name, path in files.items()}  # the report comes last
+        surface = _write(scan, mask, _mapped(scratch, mask, any(changes.values())), written, segmenter)
+        row = {
+            "input": str(job.scan),
+            "output": str(job.files["mask"]),
+            "files": {name: str(path) for name, path in job.files.items()},
+            "volume_ml": round(int(mask.sum()) * scan.grid.voxel_mm3 / 1000, 3),
+            **surface,
+            "voxels": int(mask.sum()),
+            **changes,
+            "shape": list(scan.shape),
+            "spacing_mm": [round(size, 5) for size in scan.grid.spacing_mm],
+            "warnings": _warnings(scan, mask),
+            "seconds": round(time.perf_counter() - started, 2),
+            "cpu_seconds": round(time.process_time() - cpu_started, 2),
+            "settings": dict(settings),
+        }
+        if job.report:
+            written["report"].write_text(json.dumps(row, indent=2) + "\n")
+    for warning in row["warnings"]:
+        logger.warning(warning)
+    return row
+
+
+def _segment(segmenter: Segmenter, scan: ScanFile, config: Config, scratch, label: str) -> np.ndarray:
+    """Returns the mask, (slices, height, width) bool; phi, float32, goes into the scratch file if there is one."""
+    mask, size = np.empty(scan.shape, bool), config.batch_size
+    with tqdm(total=len(mask), desc=label, unit="slice", disable=config.quiet or None) as progress:
+        for start in range(0, len(mask), size):
+            image = scan.slices(slice(start, start + size))
+            filled = np.pad(image, ((0, size - len(image)), (0, 0), (0, 0)), mode="edge")  # one shape: traced once
+            phi = segmenter.phi(filled, scan.grid.spacing_mm[1:])[: len(image)]
+            mask[start : start + size] = inside(phi)
+            if scratch:
+                scratch.write(np.ascontiguousarray(phi, np.float32).tobytes())
+            progress.update(len(image))
+    return mask
+
+
+def _changed(mask: np.ndarray, config: Config) -> dict[str, int]:
+    """Changes the mask as the user wants it and returns how many voxels that were."""
+    steps: dict[str, Callable[[np.ndarray], int]] = {}
+    if config.largest_component:
+        steps["removed_voxels"] = keep_largest_component
+    if config.fill_holes:
+        steps["filled_voxels"] = fill_holes
+    return {name: step(mask) for name, step in steps.items()}
+
+
+def _mapped(scratch, mask: np.ndarray, changed: bool) -> np.ndarray | None:
+    """Returns phi as it lies on the disk; where the mask was changed it is mirrored to the other side of the front."""
+    if scratch is None:
+        return None
+    scratch.flush()
+    phi = np.memmap(scratch, np.float32, "r+", shape=mask.shape)
+    if changed:
+        for plane, wanted in zip(phi, mask, strict=True):
+            np.multiply(plane, -1, out=plane, where=inside(plane) != wanted)
+    return phi
+
+
+def _write(scan: ScanFile, mask: np.ndarray, phi, written: Mapping[str, pathlib.Path], segmenter) -> dict[str, Any]:
+    """Writes all files of a scan; returns the volume within the surface if there is one."""
+    surface, found = None, {}
+    write_voxels(mask, scan.reference, scan.grid, written["mask"])
+    if "seg" in written:
+        frames = scan.grid.as_stored(mask).transpose(2, 1, 0)  # slices, rows, columns of the series
+        write_dicom_seg(frames, scan.series, written["seg"], segmenter.target, segmenter.name)
+    if "phi" in written:
+        write_voxels(phi, scan.reference, scan.grid, written["phi"])
+    if written.keys() & {"stl", "ply"}:
+        surface = front_surface(phi, scan.grid.affine)
+        if surface is None:
+            raise ValueError(f"{scan.path}: expected something inside, for a surface. Received an empty mask.")
+        found["surface_ml"] = round(float(surface.volume) / 1000, 3)
+        for name in written.keys() & {"stl", "ply"}:
+            write_surface(surface, written[name], EXTRAS[name])
+    if "probability" in written:  # the last one: it takes the place of phi
+        for plane in phi:
+            plane[:] = _occupancy(plane)
+        write_voxels(phi, scan.reference, scan.grid, written["probability"])
+    return found
+
+
+def _occupancy(phi: np.ndarray) -> np.ndarray:
+    """Returns what the layer `Occupancy` does, of one slice."""
+    return 0.5 + 0.5 * np.tanh(phi * (0.5 * INSIDE / OCCUPANCY_WIDTH_MM))
+
+
+def _check_scan(scan: ScanFile, config: Config) -> None:
+    if "seg" in config.save and scan.series is None:
+        raise ValueError(f"{scan.path}: expected a DICOM series for --save=seg. Received a NIfTI file.")
+    if config.check_intensities:
+        step = -(-scan.shape[0] // CHECKED_SLICES)
+        check_ct(scan.slices(slice(step // 2, None, step)), scan.path)
+
+
+def _job(scan: pathlib.Path, config: Config, to_file: bool) -> Job:
+    output = pathlib.Path(config.output)
+    stem = _stem(output) if to_file else output / _stem(scan).name
+    mask = output if to_file else stem.with_name(f"{stem.name}-mask.nii.gz")
+    extras = {name: stem.with_name(stem.name + EXTRAS[name]) for name in config.save}
+    return Job(scan, {"mask": mask, **extras}, None if to_file else stem.with_name(f"{stem.name}.json"))
+
+
+def _stem(path: pathlib.Path) -> pathlib.Path:
+    if path.is_dir():
+        return path.absolute()  # of "." too
+    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii"))
+
+
+def _check_outputs(job: Job, config: Config) -> None:
+    for path in job.files.values():
+        if path.exists() and path.samefile(job.scan):
+            raise ValueError(f"{path}: expected an output that is not the input, which it would replace.")
+        if path.exists() and not config.overwrite and not (job.report and job.report.is_file()):
+            raise ValueError(f"{path}: expected a new file. It exists; use another name, or --overwrite.")
+
+
+def _settings(config: Config, segmenter: Segmenter, job: Job) -> dict[str, Any]:
+    """Returns all that decides on the results of a scan, to know them again."""
+    options = {name: getattr(config, name) for name in ("largest_component", "fill_holes")}
+    return {"model": segmenter.name, "weights": segmenter.origin, "save": sorted(config.save), **options}
+
+
+def _done_before(job: Job, settings: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        row = read_json(job.report)
+    except json.JSONDecodeError:
+        row = {}
+    if row.get("settings") != settings or not all(path.is_file() for path in job.files.values()):
+        raise ValueError(f"{job.report}: expected results made in the same way. They differ; use --overwrite.")
+    return {**row, "done_before": True}
+
+
+def _cannot_write(job: Job, error: OSError) -> str:
+    return (
+        f"{job.files['mask'].parent}: expected a folder to write into, with space for the uncompressed scan. Received "
+        f"{error.strerror or error}. Nothing of {job.scan.name} was written."
+    )
+
+
+def _warnings(scan: ScanFile, mask: np.ndarray) -> list[str]:
+    warnings = []
+    if not mask.any():
+        warnings.append(f"{scan.path}: nothing was found.")
+    if scan.grid.guessed:
+        warnings.append(f"{scan.path} knows no pixel size; one that is typical of CT was taken.")
+    return warnings
+
+
+def print_results(results: Mapping[str, Any]) -> None:
+    """Prints a line for each scan."""
+    for row in results["scans"]:
+        took = "done before" if row.get("done_before") else f"took {row['seconds']:.1f} s"
+        print(f"{row['output']}: {row['volume_ml']:.1f} ml in {row['shape'][0]} slices; {took}")
+    for failure in results["failures"]:
+        print(f"failed: {failure['reason']}")
+
+
+def main() -> dict[str, Any]:
+    """Reads the flags and segments."""
+    values = flags.FLAGS
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops jobs of a cluster ends as Ctrl-C does
+    names = ("model", "largest_component", "fill_holes", "check_intensities", "batch_size", "overwrite", "quiet")
+    if not values.output:
+        raise ValueError("--output must be a file or a folder. Received none.")
+    inputs, save = tuple(values.input or ()), tuple(dict.fromkeys(values.save))
+    return predict(Config(inputs, values.output, save=save, **{name: values[name].value for name in names}))
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_multi_string("input", None, "NIfTI file, folder of a DICOM series, folder of NIfTI files; repeatable.")
+    flags.DEFINE_string("output", None, "Mask to write, .nii or .nii.gz, or a folder.")
+    flags.DEFINE_string("model", None, "Folder of a run or of a SavedModel, or packaged weights by name.")
+    flags.DEFINE_list("save", [], f"What else to write: {', '.join(EXTRAS)}.")
+    flags.DEFINE_bool("largest_component", False, "Keep the largest component alone.")
+    flags.DEFINE_bool("fill_holes", False, "Fill what is enclosed on all sides.")
+    flags.DEFINE_bool("check_intensities", True, "Refuse what does not look like CT in HU.")
+    flags.DEFINE_integer("batch_size", 8, "Slices at a time.", lower_bound=1)
+    flags.DEFINE_bool("overwrite", False, "Replace files that exist.")
+
+
+if __name__ == "__main__":
+    common_flags.run_command(main, define_flags, __doc__, print_results, positional="input")

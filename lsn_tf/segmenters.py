@@ -1,0 +1,144 @@
+"""A trained model as a user names it, a run, a SavedModel or packaged weights -> one way to call it: HU in, phi out."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+
+from lsn_tf.artifacts import RunDir, read_json
+from lsn_tf.certificate import check_certificate
+from lsn_tf.models import AnySize
+from lsn_tf.weights import packaged
+
+DEFAULT = "lsn"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Segmenter:
+    """A trained model of any format.
+
+    Attributes:
+        name: of the model, for records.
+        origin: where it came from.
+        target: "liver" or "tumor".
+        apply: {"image": (n, height, width, 1) HU, "spacing": (n, 2) mm} -> phi, (n, height, width, 1), mm.
+    """
+
+    name: str
+    origin: str
+    target: str
+    apply: Callable[[dict[str, np.ndarray]], np.ndarray]
+
+    def phi(self, image: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
+        """Returns phi of axial slices.
+
+        Args:
+            image: (n, height, width), HU.
+            spacing_mm: (dy, dx).
+
+        Returns:
+            (n, height, width) float32, mm, negative inside.
+        """
+        spacing = np.tile(np.asarray(spacing_mm, np.float32), (len(image), 1))
+        return np.asarray(self.apply({"image": image[..., None].astype(np.float32), "spacing": spacing}))[..., 0]
+
+
+def open_segmenter(model: str | os.PathLike | None = None) -> Segmenter:
+    """Returns the model that a user names.
+
+    Args:
+        model: folder of a training run, of a SavedModel, or of numbered versions of one; a name of the packaged
+            weights; None for the default of these.
+
+    Raises:
+        ValueError: if it is none of these, or needs a contour to start from.
+        FileNotFoundError: if the run has not finished.
+    """
+    known = packaged.names()
+    if model is None and DEFAULT not in known:
+        raise ValueError("expected --model, as no weights come with this package. Give the folder of a training run.")
+    if model is None or str(model) in known:
+        segmenter, card = packaged.load_weights(str(model or DEFAULT))
+        return _of_keras(segmenter, card["name"], "packaged weights", card["target"])
+    folder = pathlib.Path(model)
+    if (run := RunDir(folder)).config.is_file():
+        trained = run.read_config()
+        return _of_keras(load_segmenter(run), trained["model"], str(folder), trained["target"])
+    if saved := _saved_model_in(folder):
+        return _of_saved_model(saved)
+    raise ValueError(
+        "model must be the folder of a training run or of a SavedModel"
+        + (f", or one of {', '.join(known)}" if known else "")
+        + f". Received {folder}."
+    )
+
+
+def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:
+    """Returns the run's model for images of any size.
+
+    Args:
+        run: a training run.
+        certified: whether its certificate, if it has one, is proven again.
+
+    Raises:
+        FileNotFoundError: if the run has not finished.
+        ValueError: if the certificate is not that of the model.
+    """
+    trained = run.read_config()
+    if not run.model.is_file():
+        raise FileNotFoundError(
+            f"expected a trained model at {run.model}. There is none: the run has not finished. "
+            f"Go on with: python -m lsn_tf.train --resume --run_dir={run.path}"
+        )
+    model = keras.saving.load_model(run.model, compile=False)
+    if certified and run.certificate.is_file():
+        check_certificate(read_json(run.certificate), model)
+    return AnySize(model, trained["image_size"])
+
+
+def _of_keras(segmenter: AnySize, name: str, origin: str, target: str) -> Segmenter:
+    if segmenter.model.given_contour:
+        raise _needs_start(origin)
+    return Segmenter(name, origin, target, segmenter.predict_on_batch)
+
+
+def _of_saved_model(folder: pathlib.Path) -> Segmenter:
+    import tensorflow as tf
+
+    try:
+        loaded = tf.saved_model.load(str(folder))
+        signature = loaded.signatures["serving_default"]
+        inputs, outputs = set(signature.structured_input_signature[1]), set(signature.structured_outputs)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{folder}: expected a SavedModel that export has written. Received {' '.join(str(error).split())}"
+        ) from error
+    if "phi_0" in inputs:
+        raise _needs_start(str(folder))
+    if inputs != {"image", "spacing"} or "phi" not in outputs:
+        raise ValueError(
+            f"{folder}: expected the signature image, spacing -> phi. Received {sorted(inputs)} -> {sorted(outputs)}."
+        )
+
+    def apply(batch):
+        return signature(**{name: tf.constant(values) for name, values in batch.items()})["phi"].numpy()
+
+    apply.keeps_alive = loaded  # a signature does not own its variables
+    return Segmenter(f"SavedModel {folder.name}", str(folder), "liver", apply)
+
+
+def _saved_model_in(folder: pathlib.Path) -> pathlib.Path | None:
+    """Returns the SavedModel in a folder: itself, or the highest of its numbered versions; None if there is none."""
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    versions = [path for path in folder.glob("*/saved_model.pb") if path.parent.name.isdigit()]
+    return max(versions, key=lambda path: int(path.parent.name)).parent if versions else None
+
+
+def _needs_start(origin: str) -> ValueError:
+    return ValueError(
+        f"model must need no contour to start from. Received {origin}, which does: evaluate, or serve it."
+    )

@@ -1,0 +1,81 @@
+"""A run, its SavedModel and its packaged weights are one model; what is none of these is refused in one line."""
+
+import keras
+import numpy as np
+import pytest
+
+from lsn_tf import segmenters
+from lsn_tf.artifacts import RunDir, write_json
+from lsn_tf.models import AnySize, LevelSetNetwork
+from lsn_tf.saved_model import write_saved_model
+from lsn_tf.segmenters import open_segmenter
+from lsn_tf.weights import packaged
+
+RECORD = {"model": "lsn:width=2", "dataset": "phantom", "synthetic": True, "fold": 2, "target": "tumor", "seed": 7}
+RECORD |= {"image_size": 16, "window_hu": [-100, 400], "epochs": 3, "command": "python -m lsn_tf.train"}
+SHAPE, SPACING_MM = (3, 20, 25), (0.7, 0.9)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch) -> RunDir:
+    """A network of random weights; no weights are packaged."""
+    monkeypatch.setattr(segmenters.packaged, "FOLDER", tmp_path / "weights")
+    monkeypatch.setattr(segmenters.packaged.names, "__defaults__", (tmp_path / "weights",))
+    monkeypatch.setattr(segmenters.packaged.load_weights, "__defaults__", (tmp_path / "weights",))
+    run = RunDir(tmp_path / "run")
+    write_json(run.config, RECORD)
+    keras.utils.set_random_seed(1)
+    LevelSetNetwork((-100.0, 400.0), width=2, scales=1, steps=1).save(run.model)
+    return run
+
+
+def test_every_format_gives_the_same_phi(run, rng):
+    image = rng.normal(50, 100, SHAPE).astype(np.int16)
+    model = AnySize(keras.saving.load_model(run.model, compile=False), 16)
+    spacing = np.tile(np.float32(SPACING_MM), (3, 1))
+    expected = np.asarray(model({"image": image[..., None].astype(np.float32), "spacing": spacing}))[..., 0]
+    write_saved_model(model, run.saved_model)
+    packaged.write_weights(run, "lsn", {}, run.path.parent / "weights")
+    for name in (run.path, run.saved_model, run.saved_model.parent, "lsn", None):
+        segmenter = open_segmenter(name)
+        np.testing.assert_allclose(segmenter.phi(image, SPACING_MM), expected, atol=1e-4, err_msg=segmenter.origin)
+        assert segmenter.target == ("liver" if "saved_model" in segmenter.origin else "tumor")
+
+
+def test_the_highest_version_of_a_saved_model_is_taken(tmp_path):
+    for version in ("9", "10", "old"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "saved_model.pb").touch()
+    assert segmenters._saved_model_in(tmp_path) == tmp_path / "10"
+
+
+def test_without_packaged_weights_a_model_must_be_given(run):
+    with pytest.raises(ValueError, match="^expected --model, as no weights come with this package"):
+        open_segmenter(None)
+
+
+@pytest.mark.parametrize("name", ["lsn", "none"])
+def test_what_is_no_model_is_refused(run, tmp_path, name):
+    with pytest.raises(ValueError, match="model must be the folder of a training run or of a SavedModel. Received"):
+        open_segmenter(tmp_path / name)
+
+
+def test_a_damaged_saved_model_is_refused_in_one_line(run, tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="expected a SavedModel that export has written") as caught:
+        open_segmenter(tmp_path / "1")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_that_has_not_finished_is_refused(run):
+    run.model.unlink()
+    with pytest.raises(FileNotFoundError, match="the run has not finished"):
+        open_segmenter(run.path)
+
+
+def test_a_model_that_needs_a_start_is_refused(run):
+    still = {"curvature": "diffusion", "edges": "none", "smoothing": 0.0}
+    LevelSetNetwork((-100.0, 400.0), width=2, scales=1, steps=1, initial_contour="given", **still).save(run.model)
+    with pytest.raises(ValueError, match="model must need no contour to start from"):
+        open_segmenter(run.path)

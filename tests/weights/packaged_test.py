@@ -1,0 +1,69 @@
+"""Weights come back as they were, and not at all where they are not those of their card."""
+
+import keras
+import numpy as np
+import pytest
+
+from lsn_tf.artifacts import RunDir, read_json, write_json
+from lsn_tf.models import LevelSetNetwork
+from lsn_tf.weights.packaged import LARGEST_BYTES, load_weights, names, write_weights
+
+SCORES = {"Dice per scan, fold 0 held out": 0.5}
+RECORD = {"model": "lsn", "dataset": "liver_lits", "synthetic": False, "fold": 2, "target": "liver", "seed": 7}
+RECORD |= {"image_size": 16, "window_hu": [-100, 400], "epochs": 3, "command": "python -m lsn_tf.train"}
+
+
+@pytest.fixture
+def run(tmp_path) -> RunDir:
+    """A network of random weights."""
+    run = RunDir(tmp_path / "run")
+    write_json(run.config, RECORD)
+    keras.utils.set_random_seed(1)
+    LevelSetNetwork((-100.0, 400.0), width=2, scales=1, steps=1).save(run.model)
+    return run
+
+
+def test_the_packaged_weights_give_the_phi_of_the_run(run, tmp_path, rng):
+    card = write_weights(run, "lsn", SCORES, tmp_path / "weights")
+    model, loaded = load_weights("lsn", tmp_path / "weights")
+    inputs = {"image": rng.normal(50, 100, (2, 16, 16, 1)), "spacing": np.full((2, 2), 0.8)}
+    expected = keras.saving.load_model(run.model, compile=False).predict_on_batch(inputs)
+    np.testing.assert_array_equal(model.predict_on_batch(inputs), expected)
+    assert loaded == card == read_json(tmp_path / "weights" / "lsn.json")
+    assert names(tmp_path / "weights") == ["lsn"]
+
+
+def test_a_changed_byte_is_noticed(run, tmp_path):
+    write_weights(run, "lsn", SCORES, tmp_path)
+    content = bytearray((tmp_path / "lsn.keras").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "lsn.keras").write_bytes(content)
+    with pytest.raises(ValueError, match="expected the sha256 of its model card"):
+        load_weights("lsn", tmp_path)
+
+
+def test_another_name_is_refused(run, tmp_path):
+    write_weights(run, "lsn", SCORES, tmp_path)
+    with pytest.raises(ValueError, match=r"comes with the package, \['lsn'\]. Received 'unet'"):
+        load_weights("unet", tmp_path)
+
+
+def test_the_card_says_what_a_user_must_know(run, tmp_path):
+    write_weights(run, "lsn", SCORES, tmp_path)
+    text = (tmp_path / "lsn.md").read_text()
+    for words in ("NOT FOR CLINICAL USE", "CC BY-SA 4.0", "fold 0 held out | 0.5", "Bilic", "fold held out: 2"):
+        assert words in text
+
+
+def test_weights_beyond_1_mb_are_not_packaged(run, tmp_path, monkeypatch):
+    assert LARGEST_BYTES == 1_000_000
+    monkeypatch.setattr("lsn_tf.weights.packaged.LARGEST_BYTES", 1000)
+    with pytest.raises(ValueError, match="must take at most 1,000 bytes"):
+        write_weights(run, "lsn", SCORES, tmp_path / "weights")
+    assert not list((tmp_path / "weights").iterdir())
+
+
+def test_weights_without_a_card_are_not_offered(run, tmp_path):
+    write_weights(run, "lsn", SCORES, tmp_path / "weights")
+    (tmp_path / "weights" / "lsn.json").unlink()
+    assert names(tmp_path / "weights") == []
