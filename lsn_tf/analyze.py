@@ -19,8 +19,9 @@ kernels.parquet instead of kernels.csv. --projector adds the kernels for tensorb
 With --swap, for a run of lsn_tf.train, kernels are replaced by what they resemble and the held-out scans are scored
 (swap.csv, swap.json, swap.png); python -m lsn_tf.swap does only that, and has the options.
 
-The published U-Net (--model=unet_2019 of lsn_tf.train) has 14,608 kernels of 3x3. Files of an earlier analysis in
---output_dir are replaced, all at once, or removed if they are not written again; others are left alone.
+Kernels of 3x3 are analysed, or with --size those of 5x5, 7x7 or, of volumes, 3x3x3. The published U-Net
+(--model=unet_2019 of lsn_tf.train) has 14,608 kernels of 3x3. Files of an earlier analysis in --output_dir are
+replaced, all at once, or removed if they are not written again; others are left alone.
 
 By default chance is the null "permuted", the weights of each kernel in random order. It assumes no distribution of the
 weights, and so tests what the names mean, their places; but it keeps each sum, so of mean zero (differences of order 1)
@@ -32,6 +33,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
@@ -70,7 +72,7 @@ PROJECTOR = tuple(
 )
 SUMMARY = "summary.json"
 PACKAGES = ("lsn_tf", "numpy", "scipy")
-SIZES = ("3", "5", "7")
+SIZES = {"3": (3, 3), "5": (5, 5), "7": (7, 7), "3x3x3": (3, 3, 3)}
 MOST_CLUSTERS = 64
 
 
@@ -87,7 +89,7 @@ class Config:
         threshold: least similarity that counts as a hit in a claim.
         scale, sign, turns, mirrors: the symmetries under which kernels are compared, see `Symmetries`.
         clusters: k of k-means; 0 for that of the largest silhouette.
-        size: of the kernels, 3, 5 or 7.
+        size: of the kernels, one of `SIZES`.
         seed: of nulls, bootstrap and k-means.
         compare: another saved model that is set beside this one, see `comparison.compare`; None for none.
         table: form of the table of kernels, one of `KERNELS`.
@@ -106,7 +108,7 @@ class Config:
     turns: bool = True
     mirrors: bool = True
     clusters: int = PUBLISHED_K
-    size: int = 3
+    size: str = "3"
     seed: int = 0
     compare: str | None = None
     table: str = "csv"
@@ -123,6 +125,10 @@ class Config:
     def symmetries(self) -> Symmetries:
         return Symmetries(self.scale, self.sign, self.turns, self.mirrors)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return SIZES[self.size]
+
 
 def analyze(config: Config) -> dict[str, Any]:
     """Writes the tables and the summary of a network, and returns the summary.
@@ -133,12 +139,13 @@ def analyze(config: Config) -> dict[str, Any]:
         ValueError: for a model, dictionary or choice that cannot be used; nothing has been written then.
     """
     _check(config)
-    dictionary = (*named_kernels(), *(read_dictionary(config.dictionary) if config.dictionary else ()))
-    templates = make_templates(dictionary, config.symmetries, config.size)
-    network = read_network(model_file(config.model), config.size)
+    known = named_kernels(len(config.shape))
+    dictionary = (*known, *(read_dictionary(config.dictionary) if config.dictionary else ()))
+    templates = make_templates(dictionary, config.symmetries, config.shape)
+    network = read_network(model_file(config.model), config.shape)
     layers = [layer for layer in network if layer.count]
-    untrained = before_training(config.untrained, network, config.size) if config.untrained else None
-    other = read_network(config.compare, config.size) if config.compare else []
+    untrained = before_training(config.untrained, network, config.shape) if config.untrained else None
+    other = read_network(config.compare, config.shape) if config.compare else []
     kernels = {layer.name: layer.living for layer in layers}
     logger.info("%d layers, %d kernels", len(layers), sum(layer.count for layer in layers))
     filters = {layer.name: layer.outputs[layer.alive] for layer in layers}
@@ -153,7 +160,7 @@ def analyze(config: Config) -> dict[str, Any]:
         column: partition(layers, form, config.clusters, config.seed, config.symmetries)
         for column, form in PARTITIONED.items()
     }
-    scaled = make_templates(dictionary, dataclasses.replace(config.symmetries, scale=True), config.size)
+    scaled = make_templates(dictionary, dataclasses.replace(config.symmetries, scale=True), config.shape)
     swapped = _swapped(config) if config.swap else {}
     with _all_replaced(pathlib.Path(config.output_dir), config.files) as files:
         points = _points(config, layers)
@@ -201,8 +208,9 @@ def _swapped(config: Config) -> dict[str, Any]:
 
 def _check(config: Config) -> None:
     output = pathlib.Path(config.output_dir).resolve()
-    if config.table not in KERNELS:
-        raise ValueError(f"table must be one of {tuple(KERNELS)}. Received {config.table!r}.")
+    for name, choices in (("size", SIZES), ("table", KERNELS)):
+        if (chosen := getattr(config, name)) not in choices:
+            raise ValueError(f"{name} must be one of {tuple(choices)}. Received {chosen!r}.")
     if output.exists() and not output.is_dir():
         raise ValueError(f"output_dir must be a folder, or a new name. Received {config.output_dir}, a file.")
     for model in filter(None, (config.model, config.untrained, config.compare)):
@@ -280,7 +288,7 @@ def _write_layers(
 
 def print_results(results: Mapping[str, Any]) -> None:
     """Prints a row for each layer, and the claims that hold."""
-    size = results["options"]["size"]
+    shape = SIZES[results["options"]["size"]]
     width = max(len("layer"), *(len(row["layer"]) for row in results["by_layer"]))
     print(f"{'layer':<{width}} {'kernels':>9} {'dead':>7} {'DC energy':>9}  claims that hold")
     for row in results["by_layer"]:
@@ -288,8 +296,8 @@ def print_results(results: Mapping[str, Any]) -> None:
         families = ", ".join(row["claims"]) or "-"
         print(f"{row['layer']:<{width}} {row['kernels']:>9,} {row['dead']:>7,} {energy:>9}  {families}")
     print(
-        f"{results['kernels']:,} kernels of {size}x{size} in {results['layers']} layers, {results['dead_kernels']:,} "
-        f"dead; DC energy by chance {1 / size**2:.3f}"
+        f"{results['kernels']:,} kernels of {'x'.join(map(str, shape))} in {results['layers']} layers, "
+        f"{results['dead_kernels']:,} dead; DC energy by chance {1 / math.prod(shape):.3f}"
     )
     print(
         f"{len(results['claims'])} of {results['claims_tested']} claims hold at q < {results['claims_hold_at_q']} "
@@ -306,7 +314,7 @@ def main() -> dict[str, Any]:
     values = flags.FLAGS
     names = [field.name for field in dataclasses.fields(Config)]
     given = {name: values[name].value for name in names}
-    return analyze(Config(**given | {"size": int(values.size)}))
+    return analyze(Config(**given))
 
 
 def define_flags() -> None:
@@ -328,7 +336,9 @@ def define_flags() -> None:
         lower_bound=0,
         upper_bound=MOST_CLUSTERS,
     )
-    flags.DEFINE_enum("size", "3", SIZES, "Width of the kernels that are analysed, pixels.")
+    flags.DEFINE_enum(
+        "size", "3", list(SIZES), "Width of the kernels that are analysed, pixels, or their shape in space."
+    )
     flags.DEFINE_integer("seed", 0, "Of nulls, bootstrap and clusters.", lower_bound=0)
     flags.DEFINE_string("compare", None, "Another saved model, to set beside this one.")
     flags.DEFINE_enum("table", "csv", list(KERNELS), "Form of the table of kernels.")

@@ -171,11 +171,37 @@ def test_a_single_kernel_is_described(save, tmp_path):
 def test_other_sizes_are_analysed_when_asked_for(size, rng, save, tmp_path):
     kernel = random_kernel(rng, 2, 3, size)
     kernel[..., 1, 2] = np.pad(NAMED["laplacian_5"], (size - 3) // 2)
-    summary = run(save(wide=kernel, narrow=random_kernel(rng, 2, 2)), tmp_path / "out", size=size)
+    summary = run(save(wide=kernel, narrow=random_kernel(rng, 2, 2)), tmp_path / "out", size=str(size))
     assert (summary["kernels"], summary["kernels_3x3"], summary["layers"], summary["convolutions"]) == (6, 4, 1, 2)
     row = read_table(tmp_path / "out" / "kernels.csv")[-1]
     assert row["nearest"] == "laplacian_5" and float(row["similarity"]) == 1
     assert f"fd_share_{2 * size - 2}" in row
+
+
+def test_kernels_in_space_come_out_by_name_and_are_claimed(rng, save, tmp_path):
+    spatial = {entry.name: entry.kernel for entry in named_kernels(3)}
+    kernel = rng.normal(size=(3, 3, 3, 6, 20)).astype(np.float32)
+    names = ("identity", "backward_x", "central_z", "laplacian_27", "laplacian_19_mehrstellen", "gaussian_blur")
+    for place, name in enumerate(names):
+        kernel[..., 1, place] = rng.uniform(0.5, 2) * spatial[name]
+    edges = 0.02 * kernel + spatial["sobel_y"].astype(np.float32)[..., None, None]
+    noise = rng.normal(size=kernel.shape).astype(np.float32)
+    layers = {"hidden": kernel, "edges": edges, "noise": noise, "flat": random_kernel(rng, 2, 2)}
+    summary = run(save(**layers), tmp_path / "out", size="3x3x3", **RAW)
+    assert (summary["kernels"], summary["kernels_3x3"], summary["layers"], summary["convolutions"]) == (360, 4, 3, 4)
+    rows = read_table(tmp_path / "out" / "kernels.csv")
+    found = [row for row in rows if row["layer"] == "hidden" and row["input"] == "1"][: len(names)]
+    assert [row["nearest"] for row in found] == list(names)
+    assert [float(row["similarity"]) for row in found] == [1.0] * len(names)
+    assert [row["operator"] for row in found] == ["identity", "x", "z", "laplacian", "laplacian", "identity"]
+    assert {"m200", "m011", "fd_share_6"} < rows[0].keys() and "fd_share_7" not in rows[0]
+    assert {claim["family"] for claim in summary["claims"] if claim["layer"] == "edges"} >= {"first difference"}
+    assert not [claim for claim in summary["claims"] if claim["layer"] == "noise"]
+    clusters = read_table(tmp_path / "out" / "clusters.csv")
+    assert {"w000", "w222"} < clusters[0].keys()
+    energies = [float(row["dc_energy"]) for row in rows if row["layer"] == "hidden"]
+    k = kernel[..., 5, 19].astype(float)
+    assert energies[-1] == pytest.approx(k.sum() ** 2 / (27 * (k**2).sum()), rel=1e-4)
 
 
 def test_own_kernels_are_named_and_their_families_claimed(rng, save, tmp_path):
@@ -287,7 +313,8 @@ def test_files_that_are_not_written_again_are_removed(rng, save, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 5}, r"must have kernels of 5x5. Received convolutions: 1 of 3x3. See --size"),
+        ({"size": "3x3"}, r"size must be one of .'3', '5', '7', '3x3x3'.. Received '3x3'"),
+        ({"size": "5"}, r"must have kernels of 5x5. Received convolutions: 1 of 3x3. See --size"),
         ({"null": "untrained"}, r"untrained, a saved model, must be given with null=untrained"),
         ({"untrained": "model.npz"}, r"and only with it. Received null=permuted"),
         ({"threshold": 1.5}, r"threshold must be in \(0, 1\]"),

@@ -16,7 +16,7 @@ from lsn_tf.analysis.exact_tests import (
     two_sample_p_value,
 )
 from lsn_tf.analysis.hits import THRESHOLD, claim_names, find_hits, known_chances
-from lsn_tf.analysis.kernel_arrays import chunks, size_of
+from lsn_tf.analysis.kernel_arrays import chunks
 from lsn_tf.analysis.share_tests import ShareTest, check_choices, controlled
 from lsn_tf.analysis.templates import Templates
 
@@ -62,7 +62,7 @@ def make_claims(
     formula; for permuted weights it is the matched one: all three are exact.
 
     Args:
-        layers: name: kernels, (n, s, s), without dead ones, see `network.Layer.living`.
+        layers: name: kernels, (n, *shape), without dead ones, see `network.Layer.living`.
         templates: the named kernels, for this s.
         null: one of `share_tests.NULLS`: "gaussian", "permuted" within each kernel, "untrained", or Keras' initialiser
             by name.
@@ -103,7 +103,7 @@ def make_claims(
 
 def _sample(null: str, templates: Templates, threshold: float, rng: np.random.Generator) -> np.ndarray:
     """Returns the hits of kernels of an i.i.d. null, (m, c)."""
-    kernels = nulls.independent(null, NULL_KERNELS, size_of(templates.rows), rng)
+    kernels = nulls.independent(null, NULL_KERNELS, templates.shape, rng)
     return find_hits(kernels, templates, threshold)
 
 

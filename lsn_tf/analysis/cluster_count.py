@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial import distance
 
 from lsn_tf.analysis.clustering import cluster, nearest_centre
-from lsn_tf.analysis.kernel_arrays import flat, size_of
+from lsn_tf.analysis.kernel_arrays import flat
 from lsn_tf.analysis.principal_components import principal_components
 
 SAMPLE = 2000  # kernels: silhouettes need all their distances
@@ -127,7 +127,6 @@ def _evidence(kernels, references, pairwise, k, rng) -> ClusterCount:
 def _without_clusters(kernels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Returns as many kernels, uniform in the box along the principal components that holds them."""
     axes = principal_components(kernels)
-    size = size_of(flat(kernels))
-    coefficients = axes.project(kernels, size * size)
+    coefficients = axes.project(kernels, len(axes.mean))
     drawn = rng.uniform(coefficients.min(axis=0), coefficients.max(axis=0), coefficients.shape)
-    return (drawn @ axes.components + axes.mean).astype(np.float32).reshape(-1, size, size)
+    return (drawn @ axes.components + axes.mean).astype(np.float32).reshape(kernels.shape)

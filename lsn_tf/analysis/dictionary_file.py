@@ -58,15 +58,27 @@ def _entry(entry: object, place: str) -> NamedKernel:
 
 
 def _kernel(rows: object, place: str) -> np.ndarray:
-    square = isinstance(rows, list) and all(isinstance(row, list) and len(row) == len(rows) for row in rows)
-    if not square or len(rows) % 2 == 0 or len(rows) > WIDEST:
-        raise ValueError(f"{place}: kernel must be as many rows as columns, an odd number of at most {WIDEST}.")
-    weights = [weight for row in rows for weight in row]
+    shape, weights = _unpacked(rows)
+    if len(shape) not in (2, 3) or len(set(shape)) != 1 or shape[0] % 2 == 0 or shape[0] > WIDEST:
+        raise ValueError(
+            f"{place}: kernel must be as many rows as columns, in space as many planes, an odd number of at most "
+            f"{WIDEST}."
+        )
     if not all(type(weight) in (int, float) and abs(weight) < 1e30 for weight in weights):  # NaN fails as well
         raise ValueError(f"{place}: kernel must be finite numbers. Received {rows}.")
     if math.hypot(*weights) < 1e-30:
         raise ValueError(f"{place}: kernel must not be 0.")
-    return np.array(rows, np.float64)
+    return np.array(weights, np.float64).reshape(shape)
+
+
+def _unpacked(lists: object) -> tuple[tuple[int, ...], list]:
+    """Returns shape and elements of lists of lists of equal length; the shape is empty where lengths differ."""
+    shape, level = [], [lists]
+    while level and all(isinstance(part, list) and len(part) == len(level[0]) for part in level):
+        shape.append(len(level[0]))
+        level = [part for parts in level for part in parts]
+    ragged = any(isinstance(part, list) for part in level)
+    return () if ragged else tuple(shape), level
 
 
 def _line(error: Exception) -> str:

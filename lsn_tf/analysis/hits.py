@@ -8,8 +8,7 @@ import math
 
 import numpy as np
 
-from lsn_tf.analysis.identification import finite_difference_dimension, finite_difference_shares
-from lsn_tf.analysis.kernel_arrays import size_of
+from lsn_tf.analysis.identification import finite_difference_dimension, finite_difference_shares, highest_order
 from lsn_tf.analysis.nulls import cap_chance, gaussian_chances
 from lsn_tf.analysis.templates import Templates, family_similarities
 
@@ -20,8 +19,8 @@ THRESHOLD = 0.9
 
 def claim_names(templates: Templates) -> tuple[str, ...]:
     """Returns the families, then the finite differences of each order: the columns of `find_hits`."""
-    orders = 2 * size_of(templates.rows) - 2
-    return (*templates.families, *(f"finite difference of order {order}" for order in range(1, orders + 1)))
+    orders = range(1, highest_order(templates.shape) + 1)
+    return (*templates.families, *(f"finite difference of order {order}" for order in orders))
 
 
 def find_hits(kernels: np.ndarray, templates: Templates, threshold: float = THRESHOLD) -> np.ndarray:
@@ -35,7 +34,8 @@ def known_chances(null: str, templates: Templates, threshold: float) -> list[flo
     names, d = claim_names(templates), templates.rows.shape[1]
     if null != "gaussian":
         return [math.nan] * len(names)
-    dimensions = [finite_difference_dimension(d, order) for order in range(1, len(names) - len(templates.families) + 1)]
+    orders = range(1, highest_order(templates.shape) + 1)
+    dimensions = [finite_difference_dimension(templates.shape, order) for order in orders]
     return [
         *gaussian_chances(templates, threshold).tolist(),
         *(cap_chance(threshold, d, dimension) for dimension in dimensions),

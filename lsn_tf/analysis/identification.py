@@ -1,31 +1,33 @@
 """What numerical analysis says of a kernel: norm, moments, which derivative it is, how much of it is differences.
 
 The numbers of a kernel table, one row a kernel. With a, b the offsets from the centre, in pixels, a moment is
-m(qy, qx) = sum k[a, b] a**qy b**qx, and by Taylor's theorem k phi = sum of m(qy, qx) / (qy! qx!) d^q phi.
+m(qy, qx) = sum k[a, b] a**qy b**qx, and by Taylor's theorem k phi = sum of m(qy, qx) / (qy! qx!) d^q phi. Kernels in
+space have three powers, that of z first.
 """
 
 import functools
+import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
-from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, single_threaded, size_of
+from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, shape_of, single_threaded
 from lsn_tf.analysis.templates import Templates, nearest
 
 DEAD = 0.01  # of the layer's largest weight: the sparsity threshold of CNN Filter DB, doi:10.1109/CVPR52688.2022.01848
-VANISHES = 0.05  # |cosine| between a kernel and a monomial that counts as a moment of 0
-MOMENTS = ((0, 0), (0, 1), (1, 0), (0, 2), (1, 1), (2, 0))  # (qy, qx)
-HIGHEST_ACCURACY = 3  # that is told from higher ones, as in numerics.consistency
+VANISHES = 0.05  # relative size of a moment that counts as 0, see `operators`
+HIGHEST_MOMENT = 2  # degree of those in the table
 
 
 def describe(kernels: np.ndarray, templates: Templates, tolerance: float = VANISHES) -> dict[str, np.ndarray]:
     """Returns columns of the kernel table, each with one value a kernel.
 
-    norm, dc_energy, m00 to m20 (see `moments`), operator (index into `operator_names`), accuracy,
-    fd_share_1 to fd_share_4 (see `finite_difference_shares`), nearest (index into templates.names) and similarity.
+    norm, dc_energy, m00 to m20 (see `moments`), operator (index into `operator_names`), accuracy, fd_share_1 to that of
+    the highest order (see `finite_difference_shares`), nearest (index into templates.names) and similarity.
 
     Args:
-        kernels: (n, s, s).
-        templates: the named kernels, for this s.
+        kernels: (n, *shape).
+        templates: the named kernels, for this shape.
         tolerance: of the moments that count as 0, see `operators`.
     """
     shares = finite_difference_shares(kernels)
@@ -34,7 +36,7 @@ def describe(kernels: np.ndarray, templates: Templates, tolerance: float = VANIS
     return {
         "norm": norms(flat(kernels)),
         "dc_energy": dc_energy(kernels),
-        **{f"m{qy}{qx}": column for (qy, qx), column in zip(MOMENTS, moments(kernels).T, strict=True)},
+        **{_moment_name(q): m for q, m in zip(moment_powers(kernels.ndim - 1), moments(kernels).T, strict=True)},
         "operator": operator,
         "accuracy": accuracy,
         **{f"fd_share_{order}": share for order, share in enumerate(shares.T, start=1)},
@@ -62,22 +64,30 @@ def dc_energy(kernels: np.ndarray) -> np.ndarray:
     return (rows @ np.ones(rows.shape[1], np.float32)) ** 2 / np.where(energy > 0, energy, 1)
 
 
+def moment_powers(ndim: int, degree: int = HIGHEST_MOMENT) -> list[tuple[int, ...]]:
+    """Returns ([qz,] qy, qx) of all moments up to a degree, by degree: 00, 01, 10, 02, 11, 20."""
+    powers = itertools.product(range(degree + 1), repeat=ndim)
+    return sorted((q for q in powers if sum(q) <= degree), key=lambda q: (sum(q), q))
+
+
 def moments(kernels: np.ndarray) -> np.ndarray:
-    """Returns the moments to order 2 of n kernels, (n, 6): m00, m01, m10, m02, m11, m20, the power of y first."""
-    rows = flat(kernels)
-    return rows @ np.stack([_monomial(size_of(rows), *q) for q in MOMENTS], axis=1).astype(np.float32)
+    """Returns the moments to order 2 of n kernels: (n, 6) of squares, (n, 10) of cubes, see `moment_powers`."""
+    shape = np.shape(kernels)[1:]
+    columns = [_monomial(shape, q) for q in moment_powers(len(shape))]
+    return flat(kernels) @ np.stack(columns, axis=1).astype(np.float32)
 
 
 @single_threaded
 def finite_difference_shares(kernels: np.ndarray) -> np.ndarray:
-    """Returns the share of |k|**2 in the finite differences of each order, (n, 2 s - 2): 4 orders for 3 x 3.
+    """Returns the share of |k|**2 in the finite differences of each order, (n, p): 4 orders for 3 x 3.
 
     Kernels that annihilate all polynomials of degree below p are a subspace, the finite differences of order p, nested
     as p grows: of 3 x 3 kernels they are 8, 6, 3 and 1 of 9 dimensions, which are also the shares of white noise,
-    times 9. The share is that of the orthogonal projection on it; a kernel that is 0 has none.
+    times 9; of 3 x 3 x 3 ones 26, 23, 17, 10, 4 and 1 of 27. The share is that of the orthogonal projection on it; a
+    kernel that is 0 has none.
     """
     rows = flat(kernels)
-    basis, degrees = _graded_basis(size_of(rows))
+    basis, degrees = _graded_basis(np.shape(kernels)[1:])
     reached = (degrees[:, None] >= np.arange(1, degrees.max() + 1)).astype(np.float32)
     result = np.empty((len(rows), reached.shape[1]), np.float32)
     for chunk in chunks(len(rows)):
@@ -87,28 +97,36 @@ def finite_difference_shares(kernels: np.ndarray) -> np.ndarray:
     return np.minimum(result, 1, out=result)
 
 
-def finite_difference_dimension(weights: int, order: int) -> int:
-    """Returns the dimension of the finite differences of an order, in kernels of so many weights: 8, 6, 3, 1 of 9."""
-    _, degrees = _graded_basis(round(weights**0.5))
+def finite_difference_dimension(size: int | Sequence[int], order: int) -> int:
+    """Returns the dimension of the finite differences of an order among kernels of this width or shape."""
+    _, degrees = _graded_basis(shape_of(size))
     return int(np.sum(degrees >= order))
 
 
-def finite_difference_basis(size: int, order: int) -> np.ndarray:
-    """Returns an orthonormal basis of the finite differences of an order, as columns, (size**2, m).
+def highest_order(size: int | Sequence[int]) -> int:
+    """Returns the highest order of finite differences that kernels of this width or shape can have."""
+    return sum(side - 1 for side in shape_of(size))
+
+
+def finite_difference_basis(size: int | Sequence[int], order: int) -> np.ndarray:
+    """Returns an orthonormal basis of the finite differences of an order, as columns, (d, m).
 
     Raises:
         ValueError: if there are none of this order.
     """
-    basis, degrees = _graded_basis(size)
+    basis, degrees = _graded_basis(shape_of(size))
     if not 0 <= order <= degrees.max():
-        raise ValueError(f"order must be in [0, {degrees.max()}] for kernels of {size} x {size}. Received {order}.")
+        text = " x ".join(map(str, shape_of(size)))
+        raise ValueError(f"order must be in [0, {degrees.max()}] for kernels of {text}. Received {order}.")
     return basis[:, degrees >= order]
 
 
-def operator_names(size: int = 3) -> tuple[str, ...]:
+def operator_names(size: int | Sequence[int] = 3) -> tuple[str, ...]:
     """Returns the operators that `operators` tells apart: "x" is d/dx, "xxy" d3/dx2dy, "mixed" a sum of several."""
-    powers = [q for q in _powers(size) if max(q) < size]
-    return ("none", "identity", *("x" * qx + "y" * qy for qy, qx in powers[1:]), "laplacian", "mixed")
+    shape = shape_of(size)
+    powers = [q for q in moment_powers(len(shape), highest_order(shape)) if max(q) < shape[0]]
+    partial = ["".join(axis * n for axis, n in zip("xyz", q[::-1], strict=False)) for q in powers[1:]]
+    return ("none", "identity", *partial, "laplacian", "mixed")
 
 
 @single_threaded
@@ -116,74 +134,91 @@ def operators(kernels: np.ndarray, tolerance: float = VANISHES) -> tuple[np.ndar
     """Returns the derivative that each kernel approximates and its order of accuracy.
 
     The derivative is read off the moments of the lowest degree d that do not vanish, up to a factor: one moment is a
-    partial derivative, equal ones of x**2 and y**2 the Laplacian, others a mixture. The next degree that does not
-    vanish, less d, is the order of accuracy, at most 3. A blur is thus the identity with accuracy 2.
+    partial derivative, equal ones along all axes the Laplacian, others a mixture. The next degree that does not
+    vanish, less d, is the order of accuracy, at most s. A blur is thus the identity with accuracy 2.
+
+    The moment with a monomial q of degree d is relative to |k r**d| |q|, where r is the distance from the centre in the
+    maximum norm, at least 1, and |q| the norm on 3 points an axis. For s = 3 that is |k| |q|, the relative size a
+    cosine. In wider kernels far weights thus do not drown near ones: a frame of zeros changes nothing.
 
     Args:
-        kernels: (n, s, s).
-        tolerance: largest |cosine| between kernel and monomial for which that moment counts as 0. By chance any one of
-            a 3 x 3 kernel's moments does so in 11 % of kernels at 0.05.
+        kernels: (n, *shape), of width s.
+        tolerance: largest relative size of a moment that counts as 0. By chance any one of a 3 x 3 kernel's moments is
+            as small in 11 % of kernels at 0.05.
 
     Returns:
-        operator: (n,) int8, index into `operator_names(s)`; 0, "none", for kernels that are 0.
-        accuracy: (n,) int8; 0 for those.
+        operator: (n,) int16, index into `operator_names`; 0, "none", for kernels that are 0.
+        accuracy: (n,) int16; 0 for those.
     """
-    rows = flat(kernels)
-    size = size_of(rows)
-    operator, accuracy = np.zeros((2, len(rows)), np.int8)
+    rows, shape = flat(kernels), np.shape(kernels)[1:]
+    operator, accuracy = np.zeros((2, len(rows)), np.int16)
     for chunk in chunks(len(rows)):
-        operator[chunk], accuracy[chunk] = _leading_moments(rows[chunk], size, tolerance)
+        operator[chunk], accuracy[chunk] = _leading_moments(rows[chunk], shape, tolerance)
     return operator, accuracy
 
 
-def _leading_moments(rows: np.ndarray, size: int, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
-    monomials, degrees, codes = _monomials(size)
-    limit = tolerance * norms(rows)
-    alive = np.abs(rows @ monomials) > limit[:, None]
+def _leading_moments(rows: np.ndarray, shape: tuple[int, ...], tolerance: float) -> tuple[np.ndarray, np.ndarray]:
+    monomials, degrees, codes = _monomials(shape)
+    limit = tolerance * np.sqrt(rows**2 @ _squared_radii(shape))
+    alive = np.abs(rows @ monomials) > limit[:, degrees]
     in_degree = (degrees[:, None] == np.arange(degrees.max() + 1)).astype(np.float32)
     seen = alive.astype(np.float32) @ in_degree > 0
     lowest = seen.argmax(axis=1)
     above = seen & (np.arange(seen.shape[1]) > lowest[:, None])
-    following = np.where(above.any(axis=1), above.argmax(axis=1), lowest + HIGHEST_ACCURACY)
+    following = np.where(above.any(axis=1), above.argmax(axis=1), lowest + shape[0])
     leading = alive & (degrees == lowest[:, None])
-    operator = np.where(leading.sum(axis=1) == 1, codes[leading.argmax(axis=1)], len(operator_names(size)) - 1)
-    difference = np.abs(rows @ _unit(_monomial(size, 0, 2) - _monomial(size, 2, 0)))
-    isotropic = (lowest == 2) & leading[:, 3] & leading[:, 5] & ~leading[:, 4] & (difference <= limit)
-    operator[isotropic] = len(operator_names(size)) - 2
+    mixed = len(operator_names(shape)) - 1
+    operator = np.where(leading.sum(axis=1) == 1, codes[leading.argmax(axis=1)], mixed)
+    operator[(lowest == 2) & _isotropic(rows, shape, leading, limit[:, 2])] = mixed - 1
     exists = seen.any(axis=1)
-    return operator * exists, np.minimum(following - lowest, HIGHEST_ACCURACY) * exists
+    return operator * exists, np.minimum(following - lowest, shape[0]) * exists
 
 
-def _monomial(size: int, qy: int, qx: int) -> np.ndarray:
-    offsets = np.arange(size) - size // 2
-    return np.multiply.outer(offsets**qy, offsets**qx).ravel().astype(np.float64)
+def _isotropic(rows: np.ndarray, shape: tuple[int, ...], leading: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Tells which kernels have equal moments of x**2, y**2 (and z**2), and no others, in degree 2."""
+    powers = moment_powers(len(shape))
+    found = np.all([leading[:, n] == (max(q) == 2) for n, q in enumerate(powers) if sum(q) == 2], axis=0)
+    for first, second in itertools.combinations([q for q in powers if max(q) == 2], 2):
+        difference, unit = (_monomial(grid, first) - _monomial(grid, second) for grid in (shape, (3,) * len(shape)))
+        found &= np.abs(rows @ (difference / np.linalg.norm(unit)).astype(np.float32)) <= limit
+    return found
 
 
-def _unit(row: np.ndarray) -> np.ndarray:
-    return (row / np.linalg.norm(row)).astype(np.float32)
-
-
-def _powers(size: int) -> list[tuple[int, int]]:
-    """Returns (qy, qx) by degree, up to 2 beyond 2 (s - 1), the highest degree in which a kernel can begin."""
-    return [(qy, degree - qy) for degree in range(2 * size + 1) for qy in range(degree + 1)]
+def _monomial(shape: tuple[int, ...], powers: Sequence[int]) -> np.ndarray:
+    """Returns the values of x**qx y**qy ... about the centre of a kernel, (d,) float64."""
+    offsets = [np.arange(side) - side // 2.0 for side in shape]
+    return functools.reduce(np.multiply.outer, [x**q for x, q in zip(offsets, powers, strict=True)]).ravel()
 
 
 @functools.cache
-def _monomials(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the monomials at norm 1, (d, m), their degrees and the operators that they stand for alone, (m,).
+def _monomials(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the monomials over their norms on 3 points an axis, (d, m), their degrees and operators, (m,).
 
-    With a power of s or more a monomial is a sum of lower ones on the grid: it counts for accuracy only.
+    They go to the last degree that tells an accuracy below s. With a power of s or more a monomial is a sum of lower
+    ones on the grid: it counts for accuracy only.
     """
-    powers, names = _powers(size), operator_names(size)
-    columns = np.stack([_unit(_monomial(size, *q)) for q in powers], axis=1)
+    powers = moment_powers(len(shape), highest_order(shape) + shape[0] - 1)
+    columns = [_monomial(shape, q) / np.linalg.norm(_monomial((3,) * len(shape), q)) for q in powers]
+    names = operator_names(shape)
     plain = iter(range(1, len(names)))
-    codes = [next(plain) if max(q) < size else len(names) - 1 for q in powers]
-    return columns, np.array([sum(q) for q in powers]), np.array(codes)
+    codes = [next(plain) if max(q) < shape[0] else len(names) - 1 for q in powers]
+    return np.stack(columns, axis=1).astype(np.float32), np.array([sum(q) for q in powers]), np.array(codes)
 
 
 @functools.cache
-def _graded_basis(size: int) -> tuple[np.ndarray, np.ndarray]:
+def _squared_radii(shape: tuple[int, ...]) -> np.ndarray:
+    """Returns r**(2 d) of each weight, for every degree d of `_monomials`: (weights, degrees)."""
+    radius = np.abs(np.indices(shape) - shape[0] // 2).max(axis=0).clip(1).ravel()
+    return (radius.astype(np.float64)[:, None] ** (2 * np.arange(_monomials(shape)[1].max() + 1))).astype(np.float32)
+
+
+@functools.cache
+def _graded_basis(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Returns orthonormal polynomials as columns, (d, d), and the degree of each, (d,)."""
-    powers = sorted(((qy, qx) for qy in range(size) for qx in range(size)), key=sum)
-    basis, _ = np.linalg.qr(np.stack([_monomial(size, *q) for q in powers], axis=1))
+    powers = sorted(np.ndindex(shape), key=sum)
+    basis, _ = np.linalg.qr(np.stack([_monomial(shape, q) for q in powers], axis=1))
     return basis.astype(np.float32), np.array([sum(q) for q in powers])
+
+
+def _moment_name(powers: Sequence[int]) -> str:
+    return "m" + "".join(map(str, powers))

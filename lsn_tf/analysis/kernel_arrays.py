@@ -1,6 +1,7 @@
 """Arrays of kernels as all of the analysis takes them: checked once, flattened, read in chunks of bounded memory."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import threadpoolctl
@@ -11,27 +12,29 @@ single_threaded = threadpoolctl.threadpool_limits.wrap(limits=1, user_api="blas"
 CHUNK = 8192  # kernels: their similarities to a hundred named ones stay in a processor's cache
 
 
+def shape_of(size: int | Sequence[int]) -> tuple[int, ...]:
+    """Returns the shape of a kernel, (s, s) for a width s; a shape, such as (3, 3, 3), stays."""
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
 def flat(kernels: np.ndarray) -> np.ndarray:
-    """Returns kernels of shape (n, s, s), s odd, as float32 of shape (n, s * s); no copy where none is needed.
+    """Returns kernels, (n, s, s) or (n, s, s, s) with s odd, as float32, (n, d), d = s * s or s * s * s.
+
+    There is no copy where none is needed.
 
     Raises:
         ValueError: if the shape is another, or a kernel is not finite.
     """
     kernels = np.asarray(kernels)
-    if kernels.ndim != 3 or kernels.shape[1] != kernels.shape[2] or kernels.shape[1] % 2 == 0:
+    if kernels.ndim not in (3, 4) or len(set(kernels.shape[1:])) != 1 or kernels.shape[1] % 2 == 0:
         raise ValueError(
-            f"kernels must be (n, s, s) with s odd. Received {kernels.shape}: for a Keras kernel (s, s, in, out) take "
-            "kernel.transpose(3, 2, 0, 1).reshape(-1, s, s)."
+            f"kernels must be (n, s, s) or (n, s, s, s) with s odd. Received {kernels.shape}: for a Keras kernel "
+            "(s, s, in, out) take kernel.transpose(3, 2, 0, 1).reshape(-1, s, s)."
         )
-    rows = np.ascontiguousarray(kernels, dtype=np.float32).reshape(len(kernels), kernels.shape[1] ** 2)
+    rows = np.ascontiguousarray(kernels, dtype=np.float32).reshape(len(kernels), math.prod(kernels.shape[1:]))
     if rows.size and not (np.isfinite(rows.min()) and np.isfinite(rows.max())):
         raise ValueError("kernels must be finite. Received NaN or infinity: the training diverged.")
     return rows
-
-
-def size_of(rows: np.ndarray) -> int:
-    """Returns s, the width of flattened kernels of shape (n, s * s)."""
-    return round(rows.shape[1] ** 0.5)
 
 
 def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:

@@ -41,8 +41,8 @@ def mean_shares(
     """Tests, for each layer and order, whether kernels are more of finite differences than the null explains.
 
     Args:
-        layers: name: kernels, (n, s, s), without dead ones, see `network.Layer.living`; layers that have none are left
-            out.
+        layers: name: kernels, (n, *shape), without dead ones, see `network.Layer.living`; layers that have none are
+            left out.
         null: one of `share_tests.NULLS`. "untrained" is a permutation test of the two samples; "permuted" weights keep
             their sum, so of order 1, mean zero, that null knows nothing: p is 1.
         untrained: for the null "untrained": the same layers before training, without dead ones too.
@@ -99,7 +99,7 @@ def _test(layer, kernels, null, untrained, rng) -> list[MeanShare]:
 def _draw(null: str, kernels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if null == "permuted":
         return nulls.permuted(kernels, rng)
-    return nulls.independent(null, *kernels.shape[:2], rng)
+    return nulls.independent(null, len(kernels), kernels.shape[1:], rng)
 
 
 def _two_samples(shares, others, rng) -> tuple[np.ndarray, np.ndarray]:

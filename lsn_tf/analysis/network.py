@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lsn_tf.analysis.identification import dead
-from lsn_tf.analysis.kernel_arrays import flat
+from lsn_tf.analysis.kernel_arrays import flat, shape_of
 from lsn_tf.analysis.kernels import ConvolutionLayer, read_layers
 
 
@@ -19,7 +19,7 @@ class Layer:
     Attributes:
         name, depth, kind, stage, groups: see `kernels.ConvolutionLayer`.
         shape: of its kernel, (*spatial, input, output); of depthwise and separable ones (*spatial, input, multiplier).
-        kernels: (n, s, s) float32; n is 0 where the size is another.
+        kernels: (n, *spatial) float32; n is 0 where the size is another.
         inputs, outputs: (n,) int32, the channels that each kernel joins.
         alive: (n,) bool, see `identification.dead`.
     """
@@ -56,26 +56,30 @@ class Layer:
         return "x".join(str(n) for n in self.shape[:-2])
 
 
-def read_network(path: str | os.PathLike, size: int) -> list[Layer]:
+def read_network(path: str | os.PathLike, size: int | Sequence[int]) -> list[Layer]:
     """Returns the convolutions of a saved model in the order of its graph, kernels in float32.
 
     Args:
         path: of any model that `kernels.read_layers` reads.
-        size: s of the kernels that are kept.
+        size: width or shape of the kernels that are kept.
 
     Raises:
         ValueError: in one line, as `read_layers`; if no layer has kernels of this size, or one is not finite.
     """
-    layers = [_layer(convolution, size, path) for convolution in read_layers(path)]
+    shape = shape_of(size)
+    layers = [_layer(convolution, shape, path) for convolution in read_layers(path)]
     if not any(layer.count for layer in layers):
         found = ", ".join(f"{n} of {side}" for side, n in Counter(layer.side for layer in layers).items())
         raise ValueError(
-            f"{path}: the network must have kernels of {size}x{size}. Received convolutions: {found}. See --size."
+            f"{path}: the network must have kernels of {'x'.join(map(str, shape))}. Received convolutions: {found}. "
+            "See --size."
         )
     return layers
 
 
-def before_training(path: str | os.PathLike, layers: Sequence[Layer], size: int) -> dict[str, np.ndarray]:
+def before_training(
+    path: str | os.PathLike, layers: Sequence[Layer], size: int | Sequence[int]
+) -> dict[str, np.ndarray]:
     """Returns the kernels, by the layers' names, of the same network untrained, without dead ones.
 
     Layers are matched by their order and the shape of their kernels; names may differ, as Keras counts them on.
@@ -96,10 +100,10 @@ def before_training(path: str | os.PathLike, layers: Sequence[Layer], size: int)
     return {layer.name: other.living for layer, other in zip(layers, others, strict=True) if layer.count}
 
 
-def _layer(convolution: ConvolutionLayer, size: int, path: str | os.PathLike) -> Layer:
+def _layer(convolution: ConvolutionLayer, shape: tuple[int, ...], path: str | os.PathLike) -> Layer:
     values, inputs, outputs = convolution.kernels()
-    if convolution.spatial != (size, size):
-        values, inputs, outputs = np.zeros((0, size, size)), inputs[:0], outputs[:0]
+    if convolution.spatial != shape:
+        values, inputs, outputs = np.zeros((0, *shape)), inputs[:0], outputs[:0]
     with np.errstate(over="ignore"):  # becomes infinite, which the next line tells
         values = np.ascontiguousarray(values, np.float32)
     try:

@@ -4,10 +4,12 @@ Similarities under scale do not depend on the variance of a null, but on its sha
 directions alike, uniform ones more to the corners of a cube.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import special
 
-from lsn_tf.analysis.kernel_arrays import flat
+from lsn_tf.analysis.kernel_arrays import flat, shape_of
 from lsn_tf.analysis.templates import Templates
 
 INITIALIZERS = {  # name: variance times fans, which fans
@@ -20,23 +22,23 @@ INITIALIZER_NAMES = tuple(f"{name}_{distribution}" for name in INITIALIZERS for 
 TRUNCATED_STD = 0.87962566103423978  # of a standard normal cut at 2, as Keras draws its "normal" initial weights
 
 
-def gaussian(count: int, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns kernels of i.i.d. standard normal weights, (count, size, size) float32."""
-    return rng.standard_normal((count, size, size), dtype=np.float32)
+def gaussian(count: int, size: int | Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """Returns kernels of i.i.d. standard normal weights, (count, *shape) float32, of this width or shape."""
+    return rng.standard_normal((count, *shape_of(size)), dtype=np.float32)
 
 
 def initial(
-    name: str, count: int, size: int, rng: np.random.Generator, fan_in: int = 9, fan_out: int = 9
+    name: str, count: int, size: int | Sequence[int], rng: np.random.Generator, fan_in: int = 9, fan_out: int = 9
 ) -> np.ndarray:
-    """Returns kernels as Keras' initialiser of this name draws them, (count, size, size) float32.
+    """Returns kernels as Keras' initialiser of this name draws them, (count, *shape) float32.
 
     Args:
         name: one of `INITIALIZER_NAMES`, e.g. "glorot_uniform", Keras' default. Its normals are cut at 2 sigma.
         count: how many.
-        size: of a kernel.
+        size: width or shape of a kernel.
         rng: to draw with.
-        fan_in: size**2 times the input channels. The fans set the scale alone.
-        fan_out: size**2 times the output channels.
+        fan_in: weights of a kernel times the input channels. The fans set the scale alone.
+        fan_out: weights of a kernel times the output channels.
 
     Raises:
         ValueError: for another name.
@@ -46,7 +48,7 @@ def initial(
     kind, distribution = name.split("_")
     gain, fan = INITIALIZERS[kind]
     std = np.sqrt(gain / (fan_in if fan == "in" else (fan_in + fan_out) / 2))
-    shape = (count, size, size)
+    shape = (count, *shape_of(size))
     if distribution == "uniform":
         weights = rng.uniform(-np.sqrt(3), np.sqrt(3), shape)
     else:
@@ -55,18 +57,18 @@ def initial(
     return (std * weights).astype(np.float32)
 
 
-def independent(null: str, count: int, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns kernels of an i.i.d. null, "gaussian" or one of `INITIALIZER_NAMES`, (count, size, size) float32."""
+def independent(null: str, count: int, size: int | Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """Returns kernels of an i.i.d. null, "gaussian" or one of `INITIALIZER_NAMES`, (count, *shape) float32."""
     return gaussian(count, size, rng) if null == "gaussian" else initial(null, count, size, rng)
 
 
 def permuted(kernels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Returns the kernels, (n, s, s), with the weights of each in random order: same values, no geometry."""
+    """Returns the kernels, (n, *shape), with the weights of each in random order: same values, no geometry."""
     return rng.permuted(flat(kernels), axis=1).reshape(kernels.shape)
 
 
 def resampled(kernels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Returns kernels drawn with replacement from those of an untrained network, (count, s, s) float32."""
+    """Returns kernels drawn with replacement from those of an untrained network, (count, *shape) float32."""
     rows = flat(kernels)
     return rows[rng.integers(len(rows), size=count)].reshape(count, *kernels.shape[1:])
 

@@ -1,7 +1,6 @@
 """The clusters of a whole network's kernels: k-means over all layers, on published and on canonical kernels."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,8 +69,7 @@ def cluster_rows(found: Partition, templates: Templates) -> list[dict[str, Any]]
     """
     if found.clusters is None:
         return []
-    size = math.isqrt(found.clusters.centres.shape[1])
-    centres = found.clusters.centres.reshape(-1, size, size)
+    centres = found.clusters.centres.reshape(-1, *templates.shape)
     total = found.clusters.sizes.sum()
     index, similarity = nearest(centres, templates)
     return [
@@ -82,7 +80,7 @@ def cluster_rows(found: Partition, templates: Templates) -> list[dict[str, Any]]
             "share": found.clusters.sizes[number] / total,
             "nearest": templates.names[index[number]] if similarity[number] > 0 else "",
             "similarity": similarity[number],
-            **{f"w{y}{x}": centre[y, x] for y in range(size) for x in range(size)},
+            **{"w" + "".join(map(str, place)): centre[place] for place in np.ndindex(templates.shape)},
         }
         for number, centre in enumerate(centres)
     ]

@@ -4,14 +4,14 @@ Each replacement takes kernels, (n, s, s), to kernels of the same L2 norms: it c
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from lsn_tf.analysis import nulls
 from lsn_tf.analysis.dictionary import NamedKernel
-from lsn_tf.analysis.identification import finite_difference_basis
-from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, single_threaded, size_of, unit
+from lsn_tf.analysis.identification import finite_difference_basis, highest_order
+from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, single_threaded, unit
 from lsn_tf.analysis.symmetries import Symmetries
 from lsn_tf.analysis.templates import Templates, make_templates
 
@@ -47,11 +47,11 @@ def cluster_centre(kernels: np.ndarray, labels: np.ndarray, centres: np.ndarray,
         symmetries: under which they are canonical.
     """
     result = np.array(kernels, np.float32)
-    size = result.shape[1]
+    shape = result.shape[1:]
     for label, centre in enumerate(centres):
         members = labels == label
-        named = NamedKernel("centre", "centre", centre.reshape(size, size).astype(np.float64))
-        result[members] = nearest_named(result[members], make_templates([named], symmetries, size))
+        named = NamedKernel("centre", "centre", centre.reshape(shape).astype(np.float64))
+        result[members] = nearest_named(result[members], make_templates([named], symmetries, shape))
     return result
 
 
@@ -65,7 +65,7 @@ def finite_difference(kernels: np.ndarray, order: int) -> np.ndarray:
         ValueError: if there are no finite differences of this order in kernels of this size.
     """
     rows = flat(kernels)
-    basis = finite_difference_basis(size_of(rows), order)
+    basis = finite_difference_basis(np.shape(kernels)[1:], order)
     left = (rows @ basis) @ basis.T
     left[norms(left) <= NOTHING * norms(rows)] = 0
     return _at_norms_of(rows, left).reshape(kernels.shape)
@@ -104,7 +104,7 @@ def null_kernels(null: str, kernels: np.ndarray, rng: np.random.Generator) -> np
         raise ValueError(f"null must be one of {NULLS}. Received {null!r}.")
     if null == "permuted":
         return nulls.permuted(kernels, rng)
-    drawn = nulls.gaussian(len(kernels), kernels.shape[1], rng)
+    drawn = nulls.gaussian(len(kernels), kernels.shape[1:], rng)
     return _at_norms_of(flat(kernels), flat(drawn)).reshape(kernels.shape)
 
 
@@ -124,7 +124,7 @@ def make_replacement(name: str, templates: Templates, centre: Replacement) -> Re
     Raises:
         ValueError: for another name.
     """
-    names = replacement_names(size_of(templates.rows))
+    names = replacement_names(templates.shape)
     if name not in names:
         raise ValueError(f"replacements must be of {', '.join(names)}. Received {name!r}.")
     if name == "centre":
@@ -134,9 +134,9 @@ def make_replacement(name: str, templates: Templates, centre: Replacement) -> Re
     return functools.partial(finite_difference, order=int(name.removeprefix("order_")))
 
 
-def replacement_names(size: int = 3) -> tuple[str, ...]:
+def replacement_names(size: int | Sequence[int] = 3) -> tuple[str, ...]:
     """Returns "nearest", "centre" and, for each order P of finite differences, "order_P"; of order 0 is any kernel."""
-    return ("nearest", "centre", *(f"order_{order}" for order in range(2 * size - 1)))
+    return ("nearest", "centre", *(f"order_{order}" for order in range(highest_order(size) + 1)))
 
 
 def _at_norms_of(rows: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from lsn_tf.analysis.diversity import orthogonality, variance_entropy
-from lsn_tf.analysis.identification import describe, operator_names
+from lsn_tf.analysis.identification import describe, highest_order, operator_names
 from lsn_tf.analysis.kernel_arrays import chunks
 from lsn_tf.analysis.network import Layer
 from lsn_tf.analysis.templates import Templates
@@ -30,8 +30,7 @@ def kernel_columns(layer: Layer, templates: Templates, labels: Mapping[str, np.n
         labels: by the name of its column, the cluster of each kernel, -1 for none.
     """
     columns = describe(layer.kernels, templates)
-    size = layer.kernels.shape[1]
-    columns["operator"] = _looked_up(operator_names(size), columns["operator"])
+    columns["operator"] = _looked_up(operator_names(templates.shape), columns["operator"])
     similar = columns["similarity"] > 0
     columns["nearest"] = _looked_up((*templates.names, ""), np.where(similar, columns["nearest"], -1))
     for name, clusters in labels.items():
@@ -58,7 +57,7 @@ def layer_row(layer: Layer, columns: Columns) -> dict[str, Any]:
         "outputs": last * (channels if apart else 1),
         "kernels": channels * last,
         "dead": layer.dead if columns else "",
-        **{f"mean_{name}": _mean(columns, name, layer.alive) for name in _averaged(layer.kernels.shape[1])},
+        **{f"mean_{name}": _mean(columns, name, layer.alive) for name in _averaged(layer.kernels.shape[1:])},
         "sparsity": layer.dead / layer.count if columns else "",
         "variance_entropy": variance_entropy(layer.living) if layer.alive.sum() > 1 else "",
         "orthogonality": _orthogonality(layer) if columns else "",
@@ -114,8 +113,9 @@ def _cell(text: str) -> str:
     return line.getvalue()[:-1]  # without the comma: a lone "" would be quoted
 
 
-def _averaged(size: int) -> tuple[str, ...]:
-    return ("norm", "dc_energy", *(f"fd_share_{order}" for order in range(1, 2 * size - 1)), "similarity")
+def _averaged(shape: tuple[int, ...]) -> tuple[str, ...]:
+    orders = range(1, highest_order(shape) + 1)
+    return ("norm", "dc_energy", *(f"fd_share_{order}" for order in orders), "similarity")
 
 
 def _mean(columns: Columns, name: str, alive: np.ndarray) -> float | str:

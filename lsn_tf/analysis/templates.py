@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lsn_tf.analysis.dictionary import NamedKernel, named_kernels
-from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, single_threaded, size_of
+from lsn_tf.analysis.kernel_arrays import chunks, flat, norms, shape_of, single_threaded
 from lsn_tf.analysis.symmetries import EVERY_SYMMETRY, Symmetries
 
 SAME = 1e-6  # of 1 - cosine: named kernels nearer than this are one kernel with two names
@@ -20,6 +20,7 @@ class Templates:
         names: (e,), one of each orbit; a kernel that is an image of an earlier one is found under the earlier name.
         families: (f,), in the order of the dictionary.
         members: (f, e), bool: the orbits of each family; two families may share one.
+        shape: (s, s) or (s, s, s), of the kernels to name.
         rows: (t, d), float32: the images at L2 norm 1, those of an orbit together.
         starts: (e,), where each orbit begins in rows.
         lengths: (e,), L2 norms of the named kernels.
@@ -29,6 +30,7 @@ class Templates:
     names: tuple[str, ...]
     families: tuple[str, ...]
     members: np.ndarray
+    shape: tuple[int, ...]
     rows: np.ndarray
     starts: np.ndarray
     lengths: np.ndarray
@@ -36,24 +38,30 @@ class Templates:
 
 
 def make_templates(
-    dictionary: Sequence[NamedKernel] | None = None, symmetries: Symmetries = EVERY_SYMMETRY, size: int = 3
+    dictionary: Sequence[NamedKernel] | None = None,
+    symmetries: Symmetries = EVERY_SYMMETRY,
+    size: int | Sequence[int] = 3,
 ) -> Templates:
     """Returns the templates of a dictionary for kernels of a size; smaller named kernels get a frame of zeros.
 
+    Those of another dimension, in space or in the plane, are left out.
+
     Args:
-        dictionary: by default `named_kernels()`.
+        dictionary: by default `named_kernels` in the dimension of the kernels.
         symmetries: the images of a named kernel. Sign needs no images of its own: the modulus of a cosine is taken.
-        size: s of the kernels to name.
+        size: width or shape of the kernels to name.
 
     Raises:
         ValueError: if no named kernel is this small, a kernel is 0, or two have one name.
     """
-    entries = [e for e in (named_kernels() if dictionary is None else dictionary) if e.kernel.shape[0] <= size]
-    _check(entries, size)
-    permutations = symmetries.permutations(size)
+    shape = shape_of(size)
+    dictionary = named_kernels(len(shape)) if dictionary is None else dictionary
+    entries = [e for e in dictionary if e.kernel.ndim == len(shape) and e.kernel.shape <= shape]
+    _check(entries, shape)
+    permutations = symmetries.permutations(shape)
     names, orbits, lengths, homes = [], [], [], []
     for entry in entries:
-        row = np.pad(entry.kernel, (size - entry.kernel.shape[0]) // 2).ravel().astype(np.float64)
+        row = np.pad(entry.kernel, (shape[0] - len(entry.kernel)) // 2).ravel().astype(np.float64)
         length = np.linalg.norm(row)
         home = _find(row / length, length, orbits, lengths, symmetries)
         if home is None:
@@ -67,7 +75,7 @@ def make_templates(
     members[[families.index(entry.family) for entry in entries], homes] = True
     starts = np.cumsum([0] + [len(orbit) for orbit in orbits[:-1]])
     rows = np.concatenate(orbits).astype(np.float32)
-    return Templates(tuple(names), families, members, rows, starts, np.array(lengths), symmetries)
+    return Templates(tuple(names), families, members, shape, rows, starts, np.array(lengths), symmetries)
 
 
 @single_threaded
@@ -116,19 +124,22 @@ def similarities(rows: np.ndarray, templates: Templates) -> np.ndarray:
 
 def _rows(kernels: np.ndarray, templates: Templates) -> np.ndarray:
     rows = flat(kernels)
-    if rows.shape[1] != templates.rows.shape[1]:
-        size = size_of(templates.rows)
+    if np.shape(kernels)[1:] != templates.shape:
         raise ValueError(
-            f"kernels must be {size} x {size}, as the templates. Received {kernels.shape}: pass their size to "
-            "make_templates."
+            f"kernels must be {_text(templates.shape)}, as the templates. Received {np.shape(kernels)}: pass their "
+            "size to make_templates."
         )
     return rows
 
 
-def _check(entries: list[NamedKernel], size: int) -> None:
+def _text(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _check(entries: list[NamedKernel], shape: tuple[int, ...]) -> None:
     names = [entry.name for entry in entries]
     if not names:
-        raise ValueError(f"the dictionary must have a kernel of at most {size} x {size}. Received none.")
+        raise ValueError(f"the dictionary must have a kernel of at most {_text(shape)}. Received none.")
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"names must be unique in a dictionary. Received twice: {twice}.")

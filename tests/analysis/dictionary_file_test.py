@@ -25,6 +25,12 @@ def test_json_and_toml_give_the_same_kernels(tmp_path):
         np.testing.assert_array_equal(kernel.kernel, RIDGE)
 
 
+def test_kernels_in_space_are_planes_of_rows(tmp_path, rng):
+    cube = rng.normal(size=(3, 3, 3))
+    (kernel,) = read_dictionary(written(tmp_path / "own.json", ENTRY | {"kernel": cube.tolist()}))
+    np.testing.assert_array_equal(kernel.kernel, cube)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -35,6 +41,10 @@ def test_json_and_toml_give_the_same_kernels(tmp_path):
         ({"kernel": [[1, 2, 3], [3, 4]]}, "as many rows as columns"),
         ({"kernel": "import os"}, "as many rows as columns"),
         ({"kernel": np.ones((17, 17)).tolist()}, "as many rows as columns"),
+        ({"kernel": np.ones((3, 3, 1)).tolist()}, "as many planes"),
+        ({"kernel": [[[1]], 2]}, "as many planes"),
+        ({"kernel": np.ones((3, 3, 3, 3)).tolist()}, "as many planes"),
+        ({"kernel": []}, "as many rows as columns"),
         ({"kernel": [[True]]}, "finite numbers"),
         ({"kernel": [["1"]]}, "finite numbers"),
         ({"kernel": [[float("nan")]]}, "finite numbers"),

@@ -1,16 +1,19 @@
 """The moments of every named kernel are what its name says, and the solver's stencils are the catalogue's own."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from lsn_tf.analysis.dictionary import COURANT, PECLET, SCALES, named_kernels, published_kernels
+from lsn_tf.analysis.dictionary import COURANT, LAPLACIANS, PECLET, SCALES, named_kernels, published_kernels
 from lsn_tf.numerics.consistency import moment, order_of_accuracy
-from lsn_tf.numerics.stencils import STENCILS
+from lsn_tf.numerics.stencils import STENCILS, catalogue
 
 KERNELS = {entry.name: entry.kernel for entry in named_kernels()}
+SPATIAL = {entry.name: entry.kernel for entry in named_kernels(3)}
 FAMILIES = {entry.name: entry.family for entry in named_kernels()}
 AXES = {"x": (0, 1), "y": (1, 0), "xx": (0, 2), "yy": (2, 0), "xy": (1, 1)}
-LAPLACIANS = [name for name in KERNELS if "laplacian" in name and "of_gaussian" not in name]
+PLANAR_LAPLACIANS = [name for name in KERNELS if "laplacian" in name and "of_gaussian" not in name]
 ROUNDING = 1e-6
 
 
@@ -32,6 +35,54 @@ def test_no_two_named_kernels_are_multiples_of_each_other():
     assert np.triu(rows @ rows.T, 1).max() < 1 - 1e-4
 
 
+def test_kernels_in_space_are_finite_cubes_with_names_of_their_own():
+    assert len(SPATIAL) == len(named_kernels(3)) > len(KERNELS)
+    assert {kernel.shape for kernel in SPATIAL.values()} == {(3, 3, 3)}
+    rows = np.array([kernel.ravel() / np.linalg.norm(kernel) for kernel in SPATIAL.values()])
+    assert np.triu(rows @ rows.T, 1).max() < 1 - 1e-4
+    assert {entry.family for entry in named_kernels(3)} == {entry.family for entry in named_kernels()}
+
+
+@pytest.mark.parametrize("axis", "xyz")
+def test_differences_in_space_are_those_of_the_solver_and_smooth_across(axis):
+    for name, stencil in catalogue(3).items():
+        np.testing.assert_array_equal(SPATIAL[name], stencil.coefficients)
+    derivative = tuple(int(axis == other) for other in "zyx")
+    for operator in ("sobel", "scharr", "prewitt"):
+        assert order_of_accuracy(SPATIAL[f"{operator}_{axis}"], derivative) == 2
+
+
+@pytest.mark.parametrize("name", [*LAPLACIANS[3], *(f"gaussian_laplacian_t_{t:g}" for t in SCALES)])
+def test_laplacians_in_space_have_moments_2_along_each_axis_and_order_two(name):
+    low = [moment(SPATIAL[name], *q) for q in itertools.product(range(4), repeat=3) if sum(q) < 4 and max(q) != 2]
+    np.testing.assert_allclose(low, 0, atol=ROUNDING)
+    second = [moment(SPATIAL[name], *q) for q in [(0, 0, 2), (0, 2, 0), (2, 0, 0)]]
+    np.testing.assert_allclose(second, 2, atol=ROUNDING)
+
+
+def test_errors_of_laplacians_in_space_are_isotropic_where_they_are_named_mehrstellen():
+    """m(2, 2, 0) = m(4, 0, 0) / 3; with 27 points the error of sixth degree is a multiple of the Laplacian too."""
+    for name, kernel in SPATIAL.items():
+        if name.startswith("laplacian_") and "gaussian" not in name:
+            isotropic = moment(kernel, 2, 2, 0) == pytest.approx(moment(kernel, 4, 0, 0) / 3)
+            assert isotropic == ("mehrstellen" in name), name
+    kernel = SPATIAL["laplacian_27_mehrstellen"]
+    x6, x4y2, x2y2z2 = (moment(kernel, *q) / d for q, d in (((0, 0, 6), 720), ((0, 2, 4), 48), ((2, 2, 2), 8)))
+    assert x2y2z2 == pytest.approx(3 * (x4y2 - x6))  # so that x**2 + y**2 + z**2 divides the polynomial
+
+
+def test_blurs_upwind_and_sharpening_in_space_keep_what_they_do_in_the_plane():
+    families = {entry.name: entry.family for entry in named_kernels(3)}
+    for name, kernel in SPATIAL.items():
+        total = {"blur": 1, "motion blur": 1, "sharpen": 1, "emboss": 1, "identity": 1}.get(families[name], 0)
+        if "upwind_step" in name or (families[name] == "scale space" and name.startswith("gaussian_t")):
+            total = 1
+        if not name.startswith("gabor_odd"):
+            assert kernel.sum() == pytest.approx(total, abs=ROUNDING), name
+        if name.startswith("upwind_") and "step" not in name:  # monotone: no neighbour has a positive weight
+            assert (np.delete(kernel.ravel(), 13) <= 0).all() and kernel[1, 1, 1] == name.count("ward")
+
+
 @pytest.mark.parametrize("name", STENCILS)
 def test_the_solvers_stencils_are_named(name):
     np.testing.assert_array_equal(KERNELS[name], STENCILS[name].coefficients)
@@ -51,7 +102,7 @@ def test_diagonal_first_differences_look_along_the_diagonals(operator):
     assert np.allclose(moments(f"{operator}_diagonal", 0) + moments(f"{operator}_diagonal", 2), 0)
 
 
-@pytest.mark.parametrize("name", LAPLACIANS)
+@pytest.mark.parametrize("name", PLANAR_LAPLACIANS)
 def test_laplacians_are_the_sum_of_the_second_derivatives_with_order_two(name):
     assert np.allclose(moments(name, 0) + moments(name, 1) + moments(name, 3), 0, atol=ROUNDING)
     np.testing.assert_allclose(moments(name, 2), [2, 0, 2], atol=ROUNDING)

@@ -37,6 +37,8 @@ def test_chances_are_known_for_gaussian_kernels_alone():
     chances = known_chances("gaussian", TEMPLATES, 0.9)
     assert len(chances) == len(NAMES) and np.isfinite(chances[-4:]).all()
     assert np.isnan(known_chances("glorot_uniform", TEMPLATES, 0.9)).all()
+    space = claim_names(make_templates(size=(3, 3, 3)))
+    assert space[-6:] == tuple(f"finite difference of order {order}" for order in range(1, 7))
     wider = make_templates(symmetries=Symmetries(), size=5)
     assert len(known_chances("gaussian", wider, 0.9)) == len(claim_names(wider)) == len(wider.families) + 8
 

@@ -12,7 +12,16 @@ def test_float32_kernels_are_not_copied(rng):
     assert np.shares_memory(kernel_arrays.flat(kernels), kernels)
 
 
-@pytest.mark.parametrize("shape", [(9,), (3, 3), (4, 3, 5), (4, 2, 2), (3, 3, 4, 5)])
+def test_a_width_is_that_of_a_square_and_a_shape_is_itself():
+    assert kernel_arrays.shape_of(5) == (5, 5) and kernel_arrays.shape_of((3, 3, 3)) == (3, 3, 3)
+
+
+def test_cubes_are_flattened_like_squares(rng):
+    cubes = rng.normal(size=(4, 3, 3, 3)).astype(np.float32)
+    np.testing.assert_array_equal(kernel_arrays.flat(cubes), cubes.reshape(4, 27))
+
+
+@pytest.mark.parametrize("shape", [(9,), (3, 3), (4, 3, 5), (4, 2, 2), (3, 3, 4, 5), (4, 2, 2, 2), (1, 3, 3, 3, 3)])
 def test_another_shape_is_an_error_that_says_how_to_transpose(shape):
     with pytest.raises(ValueError, match=r"must be \(n, s, s\).*transpose\(3, 2, 0, 1\)"):
         kernel_arrays.flat(np.zeros(shape))
@@ -36,7 +45,6 @@ def test_unit_kernels_have_norm_one_and_zeros_stay(rng):
     rows = rng.normal(size=(6, 9)).astype(np.float32)
     rows[3] = 0
     np.testing.assert_allclose(kernel_arrays.norms(kernel_arrays.unit(rows)), [1, 1, 1, 0, 1, 1], atol=1e-6)
-    assert kernel_arrays.size_of(rows) == 3
 
 
 def test_small_products_run_on_one_thread_and_the_setting_is_given_back():

@@ -25,6 +25,14 @@ def test_initial_weights_are_those_of_keras(name, rng):
     assert np.abs(ours).max() == pytest.approx(np.abs(theirs).max(), rel=0.02)
 
 
+def test_nulls_of_cubes_are_those_of_squares_with_more_weights(rng):
+    for null in ("gaussian", *nulls.INITIALIZER_NAMES):
+        ours = nulls.independent(null, 500, (3, 3, 3), rng)
+        assert ours.shape == (500, 3, 3, 3)
+        assert stats.ks_2samp(ours.ravel(), nulls.independent(null, 1500, 3, rng).ravel()).pvalue > 0.001
+    assert np.array_equal(np.sort(nulls.permuted(ours, rng).reshape(500, 27)), np.sort(ours.reshape(500, 27)))
+
+
 def test_an_unknown_initialiser_is_an_error(rng):
     with pytest.raises(ValueError, match="glorot_uniform"):
         nulls.initial("orthogonal", 1, 3, rng)

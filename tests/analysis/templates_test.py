@@ -45,6 +45,26 @@ def test_every_named_kernel_is_most_similar_to_itself(symmetries):
         assert [templates.names[i] for i in index] == [entry.name for entry in named_kernels()]
 
 
+@pytest.mark.parametrize("symmetries", SWITCHES, ids=str)
+def test_every_kernel_in_space_is_most_similar_to_itself_and_so_are_its_images(symmetries, rng):
+    entries = named_kernels(3)
+    stack = np.stack([entry.kernel for entry in entries])
+    templates = make_templates(symmetries=symmetries, size=(3, 3, 3))
+    index, similarity = nearest(stack, templates)
+    np.testing.assert_allclose(similarity, 1, rtol=1e-6)
+    if symmetries == NONE:
+        assert [templates.names[i] for i in index] == [entry.name for entry in entries]
+    image = -stack[:, ::-1].transpose(0, 2, 3, 1)
+    if symmetries.sign and symmetries.turns and symmetries.mirrors:
+        np.testing.assert_array_equal(nearest(image, templates)[0], index)
+
+
+def test_kernels_of_another_dimension_are_left_out():
+    both = (*named_kernels(), *named_kernels(3))
+    for size, own in ((3, named_kernels()), ((3, 3, 3), named_kernels(3))):
+        assert make_templates(both, NONE, size).names == tuple(entry.name for entry in own)
+
+
 def test_under_all_symmetries_sobel_has_one_name_for_each_kind():
     templates = make_templates()
     assert {name for name in templates.names if "sobel" in name} == {"sobel_x", "sobel_diagonal"}
