@@ -152,6 +152,25 @@ def test_equal_names_in_nested_models_are_told_apart(rng, tmp_path):
         np.testing.assert_array_equal(nested.kernel, inner.get_layer("same").get_weights()[0])
 
 
+def test_layers_of_a_sequential_have_the_names_that_the_user_gave_in_every_format(tmp_path):
+    for library in (keras, tf_keras):
+        conv_2 = library.layers.Conv2D(2, 3, name="conv_2")
+        inner = library.Sequential([library.Input((None, None, 2)), conv_2], name="inner")
+        layers = [library.layers.Conv2D(2, 3, name="first"), inner, library.layers.Conv2D(2, 3, name="network")]
+        network = library.Sequential([library.Input((12, 12, 1)), *layers], name="network")
+        kernels = [layer.get_weights()[0] for layer in (layers[0], conv_2, layers[2])]
+        files = [tmp_path / f"{library.__name__}.{form}" for form in ("keras", "h5", "export", "saved")]
+        network.save(files[0])
+        network.save(files[1])
+        network.export(str(files[2]))
+        tf.saved_model.save(network, str(files[3]))
+        for path in files:
+            found = list(read_layers(path))
+            assert [one.name for one in found] == ["first", "inner/conv_2", "network"], path.name
+            for one, kernel in zip(found, kernels, strict=True):
+                np.testing.assert_array_equal(one.kernel, kernel)
+
+
 def test_a_model_on_many_gpus_is_the_model_in_its_wrapper(planted, tmp_path):
     image = tf_keras.Input((64, 64, 1))
     network = tf_keras.models.load_model(planted.files["keras2_h5"], compile=False)

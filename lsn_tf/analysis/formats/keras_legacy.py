@@ -33,11 +33,16 @@ def named_convolutions(weights: Group, model: KerasLayer | None) -> list[StoredC
 
 
 def _layer_path(top: str, weight: str) -> str:
-    """Returns the layer of a weight; Keras 2 leaves the models around a layer out of "layer/kernel:0"."""
+    """Returns the layer of a weight.
+
+    Keras 2 leaves the models around a layer out of "layer/kernel:0"; in a Sequential Keras 3 has the whole network too,
+    "network/layer/kernel".
+    """
     path = weight.rpartition("/")[0]
-    if not path or path == top or path.startswith(f"{top}/"):
-        return path or top
-    return f"{top}/{path}"
+    if not path:
+        return top
+    _, found, within = f"/{path}/".partition(f"/{top}/")
+    return f"{top}/{within}".rstrip("/") if found else f"{top}/{path}"
 
 
 def _described(path: str, top: str, paths: Mapping[str, int]) -> str:

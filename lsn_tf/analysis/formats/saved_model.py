@@ -133,12 +133,16 @@ def _layer_name(operation: str, variable: Variable) -> str:
     """Returns the name of a layer with those of the models around it.
 
     The variables of Keras 2 do not know the latter, but operations do: "model/inner/conv/Conv2D" of "conv/kernel".
+    Those of a Sequential of Keras 3 know the whole network too: "model_1/conv_1/convolution" of "model/conv/kernel".
     """
     scope, layer = operation.rpartition("|")[2].split("/"), variable.layer.split("/")
     for place in range(1, len(scope) - len(layer) + 1):
         repeated = re.fullmatch(rf"{re.escape(layer[0])}_\d+", scope[place - 1])  # Keras 3 numbers its scopes
         if scope[place : place + len(layer)] == layer and not repeated:
             return "/".join(scope[1 : place + len(layer)])
+    unnumbered = [re.sub(r"_\d+$", "", part) for part in scope]
+    if len(layer) > 1 and unnumbered[: len(layer)] == [re.sub(r"_\d+$", "", part) for part in layer]:
+        return "/".join(layer[1:])
     return variable.layer
 
 
