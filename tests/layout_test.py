@@ -48,6 +48,7 @@ VERBS = (
     "analyze",
     "crossval",
     "fronts",
+    "recover",
     "solve",
     "benchmark",
 )
@@ -77,6 +78,7 @@ USES_TENSORFLOW = (
     "lsn_tf/data/sources.py",
     "lsn_tf/saved_model.py",
     "lsn_tf/segmenters.py",
+    "lsn_tf/studies/saved_formats.py",
     "lsn_tf/training/fitting.py",
     "lsn_tf/training/tracing.py",
 )
@@ -84,6 +86,7 @@ PRINTS = {"commands", "common_flags", *VERBS}  # a command's own result
 
 WITHOUT_A_MODULE = {  # tests of the whole project or of a whole package
     "tests/analysis/hostile_files_test.py",
+    "tests/analysis/mutated_files_test.py",
     "tests/build_test.py",
     "tests/convergence_test.py",
     "tests/layout_test.py",

@@ -9,6 +9,7 @@ from lsn_tf.analysis.nulls import gaussian
 from lsn_tf.analysis.templates import Templates, nearest
 
 NOISE = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)  # its norm over that of the stencil, in the mean square
+RANDOM = -1  # the truth about a kernel that is no named one
 THRESHOLDS = tuple(np.round(np.linspace(0.7, 0.999, 300), 4).tolist())
 
 
@@ -54,11 +55,31 @@ def detect_planted(
         seed: of kernels and noise.
     """
     rng = np.random.default_rng(seed)
-    return [_detect(templates, noise, np.array(thresholds), each, random, rng) for noise in noises]
+    found = []
+    for noise in noises:
+        kernels, truth = hide(templates, noise, each, random, rng)
+        found.append(detect(kernels, truth, templates, noise, thresholds))
+    return found
+
+
+def hide(
+    templates: Templates, noise: float, each: int, random: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns noisy named kernels among random ones, in random order.
+
+    Returns:
+        kernels: (e * each + random, *shape) float32.
+        truth: of each, the index of its name, or `RANDOM`.
+    """
+    planted, names = plant(templates, noise, each, rng)
+    kernels = np.concatenate([planted, gaussian(random, templates.shape, rng)])
+    truth = np.concatenate([names, np.full(random, RANDOM)])
+    order = rng.permutation(len(truth))
+    return kernels[order], truth[order]
 
 
 def plant(templates: Templates, noise: float, each: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Returns noisy images of the named kernels, (e * each, s, s) float32, and the index of each name.
+    """Returns noisy images of the named kernels, (e * each, *shape) float32, and the index of each name.
 
     Every image is equally likely, with a random sign under sign and a random factor from 1/8 to 8 under scale.
     """
@@ -69,23 +90,30 @@ def plant(templates: Templates, noise: float, each: int, rng: np.random.Generato
     if templates.symmetries.sign:
         rows *= rng.choice([-1, 1], (len(rows), 1))
     factor = 2 ** rng.uniform(-3, 3, len(rows)) if templates.symmetries.scale else templates.lengths[truth]
-    size = round(rows.shape[1] ** 0.5)
-    return (rows * factor[:, None]).astype(np.float32).reshape(-1, size, size), truth
+    return (rows * factor[:, None]).astype(np.float32).reshape(-1, *templates.shape), truth
 
 
-def _detect(templates, noise, thresholds, each, random, rng) -> Detection:
-    planted, truth = plant(templates, noise, each, rng)
-    index, similarity = nearest(planted, templates)
-    _, by_chance = nearest(gaussian(random, planted.shape[1], rng), templates)
-    found = (similarity >= thresholds[:, None]).sum(axis=1)
-    false = (by_chance >= thresholds[:, None]).sum(axis=1)
+def detect(
+    kernels: np.ndarray,
+    truth: np.ndarray,
+    templates: Templates,
+    noise: float,
+    thresholds: Sequence[float] = THRESHOLDS,
+) -> Detection:
+    """Returns how well named kernels are told from random ones; arguments as in `hide` and its result."""
+    thresholds = np.array(thresholds)
+    index, similarity = nearest(kernels, templates)
+    planted = truth != RANDOM
+    own, by_chance = similarity[planted], similarity[~planted]
+    reached = own >= thresholds[:, None]
+    found, false = reached.sum(axis=1), (by_chance >= thresholds[:, None]).sum(axis=1)
     return Detection(
         noise=noise,
         thresholds=thresholds,
-        recall=found / len(planted),
-        named=((similarity >= thresholds[:, None]) & (index == truth)).sum(axis=1) / len(planted),
+        recall=found / len(own),
+        named=(reached & (index == truth)[planted]).sum(axis=1) / len(own),
         precision=np.where(found + false > 0, found / np.maximum(found + false, 1), 1.0),
-        average_precision=average_precision(similarity, by_chance),
+        average_precision=average_precision(own, by_chance),
     )
 
 

@@ -3,14 +3,12 @@
 import dataclasses
 import pathlib
 
-import keras
 import numpy as np
 import onnx
 import pytest
-import tensorflow as tf
-import tf_keras
 
 from lsn_tf.numerics.stencils import STENCILS
+from lsn_tf.studies.saved_formats import save_everywhere
 
 CHANNELS = {  # layer: (size, inputs, outputs or multiplier)
     "first": (3, 1, 4),
@@ -55,30 +53,12 @@ def planted(tmp_path_factory) -> Planted:
             place = int(rng.integers(inputs)), int(rng.integers(outputs))
             kernels[name][..., place[0], place[1]] = STENCILS[stencil].coefficients
             stencils[name, *place] = str(stencil)
-    return Planted(kernels, stencils, KINDS, STAGES, _save(kernels, folder))
+    files = save_everywhere(lambda library: keras_network(library, kernels), onnx_network(kernels), kernels, folder)
+    return Planted(kernels, stencils, KINDS, STAGES, files)
 
 
 def _random_kernel(rng, size, inputs, outputs):
     return rng.normal(size=(size, size, inputs, outputs)).astype(np.float32)
-
-
-def _save(kernels, folder) -> dict[str, pathlib.Path]:
-    names = {"keras": "3.keras", "h5": "3.h5", "weights": "3.weights.h5", "export": "3", "saved": "saved"}
-    names |= {"keras2_keras": "2.keras", "keras2_h5": "2.h5", "keras2_weights": "2_weights.h5", "keras2_saved": "2"}
-    files = {form: folder / name for form, name in (names | {"onnx": "m.onnx", "npz": "m.npz"}).items()}
-    network, network2 = keras_network(keras, kernels), keras_network(tf_keras, kernels)
-    network.save(files["keras"])
-    network.save(files["h5"])
-    network.save_weights(files["weights"])
-    network.export(files["export"], verbose=False)
-    tf.saved_model.save(network, str(files["saved"]))
-    network2.save(files["keras2_keras"])
-    network2.save(files["keras2_h5"])
-    network2.save_weights(files["keras2_weights"])
-    network2.save(files["keras2_saved"], save_format="tf")
-    files["onnx"].write_bytes(onnx_network(kernels).SerializeToString())
-    np.savez(files["npz"], **kernels)
-    return files
 
 
 def keras_network(library, kernels):

@@ -18,6 +18,22 @@ def test_without_noise_all_are_found_by_name_among_ten_thousand_and_nothing_else
     assert clean.precision[clean.thresholds >= 0.995].min() == 1
 
 
+@pytest.mark.parametrize("size", [5, (3, 3, 3)], ids=str)
+def test_without_noise_all_are_found_by_name_in_wider_kernels_and_in_space(size):
+    (clean,) = planted.detect_planted(make_templates(size=size), [0.0])
+    assert clean.recall.min() == clean.named.min() == clean.average_precision == 1
+    assert clean.precision[clean.thresholds >= 0.995].min() == 1
+
+
+def test_what_is_hidden_is_there_in_random_order_and_the_rest_is_random(rng):
+    kernels, truth = planted.hide(TEMPLATES, 0.0, 3, 500, rng)
+    assert np.bincount(truth + 1).tolist() == [500] + [3] * len(TEMPLATES.names)
+    assert not (np.diff(truth[truth >= 0]) >= 0).all() and kernels.dtype == np.float32
+    _, similarity = nearest(kernels, TEMPLATES)
+    np.testing.assert_allclose(similarity[truth >= 0], 1, rtol=1e-5)
+    assert similarity[truth == planted.RANDOM].max() < 0.999
+
+
 def test_at_thirty_per_cent_of_noise_nearly_all_are_found():
     (noisy,) = planted.detect_planted(TEMPLATES, [0.3], each=50)
     assert noisy.recall[np.searchsorted(noisy.thresholds, 0.9)] > 0.97
