@@ -13,21 +13,9 @@ import keras
 import numpy as np
 import onnx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lsn_tf.analysis.kernels import read_layers
-
-FUZZED = ("keras", "h5", "weights", "keras2_h5", "onnx", "npz", "export/saved_model.pb")
-FUZZED += ("export/variables/variables.index", "export/variables/variables.data-00000-of-00001")
-CHANGES = st.lists(
-    st.tuples(
-        st.floats(0, 1, exclude_max=True), st.sampled_from(["flip", "cut", "insert", "end"]), st.binary(min_size=1)
-    ),
-    min_size=1,
-    max_size=8,
-)
 
 
 def message(path) -> str:
@@ -46,39 +34,6 @@ def rewritten(source, target, **members) -> pathlib.Path:
         for name, content in contents.items():
             new.writestr(name, content)
     return target
-
-
-def changed(content: bytes, changes) -> bytes:
-    content = bytearray(content)
-    for place, change, value in changes:
-        at = int(place * len(content))
-        if change == "flip":
-            content[at : at + len(value)] = value
-        elif change == "insert":
-            content[at:at] = value
-        else:
-            del content[at : at + len(value) if change == "cut" else None]
-    return bytes(content)
-
-
-@pytest.mark.parametrize("form", FUZZED)
-def test_a_damaged_file_ends_in_layers_or_in_one_line(planted, form, tmp_path):
-    name, _, part = form.partition("/")
-    source = planted.files[name]
-    target = tmp_path / source.name
-    shutil.copytree(source, target) if part else shutil.copy(source, target)
-    content = (source / part if part else source).read_bytes()
-
-    @settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-    @given(CHANGES)
-    def read(changes):
-        (target / part if part else target).write_bytes(changed(content, changes))
-        try:
-            list(read_layers(target))
-        except ValueError as error:
-            assert "\n" not in str(error) and len(str(error)) < 700
-
-    read()
 
 
 @pytest.mark.parametrize("form", ["keras", "h5", "weights", "keras2_h5", "npz"])
