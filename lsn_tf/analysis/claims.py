@@ -11,17 +11,16 @@ from lsn_tf.analysis import nulls
 from lsn_tf.analysis.exact_tests import (
     CONFIDENCE,
     binomial_p_value,
-    bootstrap_interval,
+    bootstrap_intervals,
     matched_p_value,
     two_sample_p_value,
 )
 from lsn_tf.analysis.hits import THRESHOLD, claim_names, find_hits, known_chances
-from lsn_tf.analysis.kernel_arrays import chunks
 from lsn_tf.analysis.share_tests import ShareTest, check_choices, controlled
 from lsn_tf.analysis.templates import Templates
 
-NULL_KERNELS = 100_000  # drawn once for all layers: chances are known to 1 / 1000 at worst
-COPIES = 19  # of each kernel, permuted
+NULL_KERNELS = 100_000  # drawn once for all layers, permuted for each: chances are known to 1 / 600 at worst
+COPIES = 19  # of each kernel, permuted, at most
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,7 +58,9 @@ def make_claims(
     """Tests, for each layer and family, whether more kernels are of the family than the null explains.
 
     For i.i.d. nulls the test is the binomial one, or Fisher's against a sample of the null where the chance has no
-    formula; for permuted weights it is the matched one: all three are exact.
+    formula; for permuted weights it is the matched one: all three are exact. Of layers with more kernels than
+    `NULL_KERNELS` the matched test takes as many at random, with one copy each; smaller ones have up to `COPIES` copies
+    of each kernel.
 
     Args:
         layers: name: kernels, (n, *shape), without dead ones, see `network.Layer.living`.
@@ -95,9 +96,9 @@ def make_claims(
             if null == "permuted"
             else _independent(hits, sample, known)
         )
-        group = filters[layer] if filters else None
-        for column, (family, (p_value, chance)) in enumerate(zip(claim_names(templates), tested, strict=True)):
-            claims.append(_claim(layer, family, hits[:, column], group, null, chance, p_value, rng))
+        intervals = bootstrap_intervals(hits, rng, filters[layer] if filters else None)
+        columns = zip(claim_names(templates), hits.sum(axis=0).tolist(), intervals, tested, strict=True)
+        claims += [_claim(layer, family, len(kernels), *found, null) for family, *found in columns]
     return controlled(claims, control)
 
 
@@ -120,24 +121,29 @@ def _independent(hits: np.ndarray, sample: np.ndarray, known: list[float]) -> li
 
 
 def _matched(kernels, hits, templates, threshold, rng) -> list[tuple[float, float]]:
+    """Returns p-value and chance of each column, from at most `NULL_KERNELS` copies of kernels."""
+    n = min(len(kernels), NULL_KERNELS)
+    if n < len(kernels):
+        drawn = rng.choice(len(kernels), n, replace=False)
+        kernels, hits = kernels[drawn], hits[drawn]
+    copies = min(COPIES, NULL_KERNELS // max(n, 1))
     copies_hit = np.zeros(hits.shape, np.int16)
-    for chunk in chunks(len(kernels), 1 << 17):
-        for _ in range(COPIES):
-            copies_hit[chunk] += find_hits(nulls.permuted(kernels[chunk], rng), templates, threshold)
-    chances = copies_hit.sum(axis=0, dtype=np.int64) / max(len(kernels) * COPIES, 1)
+    for _ in range(copies):
+        copies_hit += find_hits(nulls.permuted(kernels, rng), templates, threshold)
+    chances = copies_hit.sum(axis=0, dtype=np.int64) / max(n * copies, 1)
     columns = zip(hits.T, copies_hit.T, chances.tolist(), strict=True)
-    return [(matched_p_value(hit, copy, COPIES), chance) for hit, copy, chance in columns]
+    return [(matched_p_value(hit, copy, copies), chance) for hit, copy, chance in columns]
 
 
-def _claim(layer, family, hits, group, null, chance, p_value, rng) -> Claim:
-    kernels = len(hits)
+def _claim(layer, family, kernels, hits, interval, tested, null) -> Claim:
+    p_value, chance = tested
     return Claim(
         layer=layer,
         family=family,
         kernels=kernels,
-        hits=int(hits.sum()),
-        share=float(hits.mean()) if kernels else 0.0,
-        interval=bootstrap_interval(hits, rng, group),
+        hits=hits,
+        share=hits / max(kernels, 1),
+        interval=interval,
         null=null,
         chance=chance,
         chance_high=float(stats.binom.ppf(CONFIDENCE, kernels, chance)) / kernels if kernels else 0.0,

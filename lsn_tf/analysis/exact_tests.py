@@ -4,7 +4,7 @@ Each test is one-sided: its p-value is small if the share is larger than the nul
 """
 
 import numpy as np
-from scipy import stats
+from scipy import fft, stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 1999
@@ -50,37 +50,58 @@ def matched_p_value(hits: np.ndarray, copies_hit: np.ndarray, copies: int) -> fl
     certain = int(np.sum(together == copies + 1))
     trials = np.bincount(together, minlength=copies + 2)[1 : copies + 1]
     total = int(trials.sum())
-    wave = np.exp(-2j * np.pi * np.arange(total + 1) / (total + 1))
+    length = fft.next_fast_len(total + 1, real=True)
+    wave = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
     chances = np.arange(1, copies + 1) / (copies + 1)
     logarithm = sum(n * np.log(1 - p + p * wave) for n, p in zip(trials, chances, strict=True) if n)
-    mass = np.fft.ifft(np.exp(logarithm)).real if total else np.ones(1)
+    mass = fft.irfft(np.exp(logarithm), length)[: total + 1] if total else np.ones(1)
     return float(np.clip(mass[max(int(np.sum(hits)) - certain, 0) :].sum(), FLOOR, 1))
 
 
 def bootstrap_interval(
     hits: np.ndarray, rng: np.random.Generator, groups: np.ndarray | None = None, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
-    """Returns the percentile bootstrap interval of the share of hits.
+    """Returns the percentile bootstrap interval of the share of hits, (n,) bool; see `bootstrap_intervals`."""
+    (interval,) = bootstrap_intervals(np.asarray(hits)[:, None], rng, groups, confidence)
+    return interval
 
-    Where no kernel, or every one, is a hit, all resamples are alike: the end is then Clopper and Pearson's.
+
+def bootstrap_intervals(
+    hits: np.ndarray, rng: np.random.Generator, groups: np.ndarray | None = None, confidence: float = CONFIDENCE
+) -> list[tuple[float, float]]:
+    """Returns the percentile bootstrap interval of the share of hits in each of c columns.
+
+    Where no kernel, or every one, is a hit, all resamples are alike: the interval is then Clopper and Pearson's.
 
     Args:
-        hits: (n,) bool.
+        hits: (n, c) bool.
         rng: to resample with.
-        groups: (n,) int, kernels that are drawn together, e.g. those of one filter; by default each alone.
-        confidence: of the interval.
+        groups: (n,) int, not negative: kernels that are drawn together, e.g. those of one filter, the same for all
+            columns; by default each alone.
+        confidence: of the intervals.
     """
-    n, found = len(hits), int(np.sum(hits))
-    if found in (0, n):
-        exact = stats.binomtest(found, n).proportion_ci(confidence) if n else (0.0, 1.0)
-        return float(exact[0]), float(exact[1])
-    if groups is None:
-        shares = rng.binomial(n, found / n, RESAMPLES) / n
+    n, found = len(hits), np.sum(hits, axis=0)
+    sizes = np.ones(n, int) if groups is None else np.bincount(groups)
+    if sizes.max(initial=0) <= 1:
+        shares = rng.binomial(n, found / max(n, 1), (RESAMPLES, len(found))) / max(n, 1)
     else:
-        _, group = np.unique(groups, return_inverse=True)
-        totals, sizes = np.bincount(group, hits), np.bincount(group)
-        alike, counts = np.unique([totals, sizes], axis=1, return_counts=True)  # a few kinds of thousands of groups
-        drawn = rng.multinomial(len(sizes), counts / len(sizes), RESAMPLES)
-        shares = (drawn @ alike[0]) / (drawn @ alike[1])
-    low, high = np.quantile(shares, [(1 - confidence) / 2, (1 + confidence) / 2])
+        totals = np.stack([*(np.bincount(groups, column) for column in np.transpose(hits)), sizes], axis=1)[sizes > 0]
+        filters = len(totals)
+        resampled = [_times_drawn(filters, rng) @ totals for _ in range(RESAMPLES)]
+        shares = np.divide(*np.split(np.array(resampled), [-1], axis=1))
+    ends = np.quantile(shares, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    alike = (found == 0) | (found == n)
+    return [
+        _exact_interval(int(hit), n, confidence) if same else (float(low), float(high))
+        for hit, same, low, high in zip(found, alike, *ends, strict=True)
+    ]
+
+
+def _times_drawn(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Returns how often each of `count` is among as many drawn with replacement, (count,)."""
+    return np.bincount(rng.integers(count, size=count), minlength=count)
+
+
+def _exact_interval(found: int, n: int, confidence: float) -> tuple[float, float]:
+    low, high = stats.binomtest(found, n).proportion_ci(confidence) if n else (0.0, 1.0)
     return float(low), float(high)

@@ -9,12 +9,14 @@ import math
 import numpy as np
 
 from lsn_tf.analysis.identification import finite_difference_dimension, finite_difference_shares, highest_order
+from lsn_tf.analysis.kernel_arrays import chunks
 from lsn_tf.analysis.nulls import cap_chance, gaussian_chances
 from lsn_tf.analysis.templates import Templates, family_similarities
 
 # The least similarity: the named kernel is then 81 % of the kernel's energy. Noise of 30 % of its norm leaves 0.96. A
 # random 3 x 3 kernel comes as near to one given stencil with chance 0.0004, so families of 20 images stay below 1 %.
 THRESHOLD = 0.9
+ROWS = 1 << 17  # kernels whose similarities, float32, are in memory at once
 
 
 def claim_names(templates: Templates) -> tuple[str, ...]:
@@ -25,8 +27,11 @@ def claim_names(templates: Templates) -> tuple[str, ...]:
 
 def find_hits(kernels: np.ndarray, templates: Templates, threshold: float = THRESHOLD) -> np.ndarray:
     """Tells which of n kernels are of which family, and finite differences of which order: (n, c) bool."""
-    near = family_similarities(kernels, templates) >= threshold
-    return np.concatenate([near, finite_difference_shares(kernels) >= threshold**2], axis=1)
+    hits = np.empty((len(kernels), len(claim_names(templates))), bool)
+    for part in chunks(len(kernels), ROWS):
+        near = family_similarities(kernels[part], templates) >= threshold
+        hits[part] = np.concatenate([near, finite_difference_shares(kernels[part]) >= threshold**2], axis=1)
+    return hits
 
 
 def known_chances(null: str, templates: Templates, threshold: float) -> list[float]:

@@ -16,6 +16,7 @@ from lsn_tf.analysis.share_tests import ShareTest, check_choices, controlled
 DRAWS = 199  # layers of the null; the least p-value is 1 / (DRAWS + 1)
 KERNELS = 10_000  # of a layer; of larger ones as many are drawn, which leaves the test valid
 RESAMPLES = 999
+COPIES = 19  # of each kernel, permuted
 ROUNDING = 1e-6  # of a mean share: the one of order 1 is the same whatever the places of the weights
 
 
@@ -54,12 +55,21 @@ def mean_shares(
     """
     check_choices(layers, null, untrained, control)
     rng = np.random.default_rng(seed)
-    found = []
+    found, independent = [], {}  # the draws of i.i.d. nulls, by the number of kernels
     for layer, kernels in layers.items():
         kernels = _some(kernels, rng)
-        if len(kernels):
-            other = _some(untrained[layer], rng) if null == "untrained" else None
-            found += _test(layer, kernels, null, other, rng)
+        if not len(kernels):
+            continue
+        shares = finite_difference_shares(kernels)
+        if null == "untrained":
+            drawn = _two_samples(shares, finite_difference_shares(_some(untrained[layer], rng)), rng)
+        elif null == "permuted":
+            drawn = _matched(kernels, shares, rng)
+        else:
+            if len(kernels) not in independent:
+                independent[len(kernels)] = _independent(null, kernels.shape, rng)
+            drawn = independent[len(kernels)]
+        found += _tests(layer, shares, null, *drawn, rng)
     return controlled(found, control)
 
 
@@ -67,42 +77,53 @@ def _some(kernels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return kernels if len(kernels) <= KERNELS else kernels[rng.choice(len(kernels), KERNELS, replace=False)]
 
 
-def _test(layer, kernels, null, untrained, rng) -> list[MeanShare]:
-    shares = finite_difference_shares(kernels)
-    n = len(shares)
-    if null == "untrained":
-        others = finite_difference_shares(untrained)
-        statistic, draws = _two_samples(shares, others, rng)
-        by_chance = others.mean(axis=0) if len(others) else np.zeros(shares.shape[1])
-    else:
-        statistic = shares.mean(axis=0)
-        draws = np.array([finite_difference_shares(_draw(null, kernels, rng)).mean(axis=0) for _ in range(DRAWS)])
-        by_chance = draws.mean(axis=0)
-    resampled = [shares[rng.integers(n, size=n)].mean(axis=0) for _ in range(RESAMPLES)]
+def _tests(layer, shares, null, draws, by_chance, rng) -> list[MeanShare]:
+    """Returns the tests of all orders, given means under the null, those to rank among and those of chance, (m, o)."""
+    n, means = len(shares), shares.mean(axis=0)
+    resampled = [np.bincount(rng.integers(n, size=n), minlength=n) @ shares / n for _ in range(RESAMPLES)]
     low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     return [
         MeanShare(
             layer=layer,
             order=column + 1,
             kernels=n,
-            share=float(shares[:, column].mean()),
+            share=float(means[column]),
             interval=(float(low[column]), float(high[column])),
             null=null,
-            chance=float(by_chance[column]),
-            chance_high=float(np.quantile(draws[:, column], CONFIDENCE)),
-            p_value=monte_carlo_p_value(statistic[column] - ROUNDING, draws[:, column]),
+            chance=float(by_chance[:, column].mean()),
+            chance_high=float(np.quantile(by_chance[:, column], CONFIDENCE)),
+            p_value=monte_carlo_p_value(means[column] - ROUNDING, draws[:, column]),
         )
-        for column in range(shares.shape[1])
+        for column in range(len(means))
     ]
 
 
-def _draw(null: str, kernels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    if null == "permuted":
-        return nulls.permuted(kernels, rng)
-    return nulls.independent(null, len(kernels), kernels.shape[1:], rng)
+def _independent(null, shape, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the means of layers of an i.i.d. null, (DRAWS, o), twice."""
+    drawn = (nulls.independent(null, shape[0], shape[1:], rng) for _ in range(DRAWS))
+    means = np.array([finite_difference_shares(kernels).mean(axis=0) for kernels in drawn])
+    return means, means
+
+
+def _matched(kernels, shares, rng) -> tuple[np.ndarray, np.ndarray]:
+    """Returns means in which each kernel is itself or one of its copies at random, (DRAWS, o), or a copy always.
+
+    Under the null a kernel and its copies are exchangeable, so that the layer's mean ranks among the former.
+    """
+    copies = [finite_difference_shares(nulls.permuted(kernels, rng)) for _ in range(COPIES)]
+    versions, every = np.stack([shares, *copies]), np.arange(len(shares))
+
+    def means(first: int) -> np.ndarray:
+        chosen = (rng.integers(first, len(versions), len(shares)) for _ in range(DRAWS))
+        return np.array([versions[version, every].mean(axis=0) for version in chosen])
+
+    return means(0), means(1)
 
 
 def _two_samples(shares, others, rng) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the mean of the first sample, (o,), and its means when both are shuffled, (DRAWS, o)."""
+    """Returns means of as many kernels of both samples, shuffled, (DRAWS, o), and of the other one, resampled."""
     both, n = np.concatenate([shares, others]), len(shares)
-    return shares.mean(axis=0), np.array([both[rng.permutation(len(both))[:n]].mean(axis=0) for _ in range(DRAWS)])
+    shuffled = np.array([both[rng.permutation(len(both))[:n]].mean(axis=0) for _ in range(DRAWS)])
+    if not len(others):
+        return shuffled, np.zeros_like(shuffled)
+    return shuffled, np.array([others[rng.integers(len(others), size=n)].mean(axis=0) for _ in range(DRAWS)])

@@ -12,6 +12,8 @@ from lsn_tf.analysis.templates import make_templates
 TEMPLATES = make_templates()
 FAMILIES = claim_names(TEMPLATES)
 
+shuffled = nulls.permuted
+
 
 def null_layers(draw, layers=60, kernels=400):
     return {f"layer {i}": draw(kernels) for i in range(layers)}
@@ -32,6 +34,21 @@ def test_null_kernels_make_at_most_five_per_cent_of_claims(null, rng):
     assert len(made) == 60 * len(FAMILIES)
     assert (p_values < 0.05).mean() <= 0.05
     assert min(claim.q_value for claim in made) > 0.01
+
+
+@pytest.mark.parametrize("budget", [100, 900])
+def test_claims_on_a_bounded_number_of_permuted_kernels_are_valid_and_still_find_stencils(budget, rng, monkeypatch):
+    """Of 400 kernels 100, with one copy each; or all, with two."""
+    monkeypatch.setattr(claims, "NULL_KERNELS", budget)
+    permuted = []
+    monkeypatch.setattr(nulls, "permuted", lambda kernels, rng: permuted.append(len(kernels)) or shuffled(kernels, rng))
+    layers = null_layers(lambda n: rng.exponential(size=(n, 3, 3)) - 1)
+    layers["edges"] = np.outer([1, 2, 1], [-1, 0, 1]) + 0.3 * rng.normal(size=(400, 3, 3))
+    made = claims.make_claims(layers, TEMPLATES, "permuted", seed=1)
+    assert sum(permuted) <= budget * len(layers) and set(permuted) == {min(budget, 400)}
+    assert np.mean([claim.p_value < 0.05 for claim in made if claim.layer != "edges"]) <= 0.05
+    assert {claim.layer for claim in made if claim.q_value < 0.05} == {"edges"}
+    assert {claim.kernels for claim in made} == {400}
 
 
 def test_exponential_kernels_are_not_gaussian_and_the_permuted_null_knows(rng):

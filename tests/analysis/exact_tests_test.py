@@ -92,3 +92,26 @@ def test_the_interval_of_no_hit_is_clopper_and_pearsons(rng):
     low, high = exact_tests.bootstrap_interval(np.zeros(20, bool), rng)
     assert low == 0 and high == pytest.approx(1 - 0.025 ** (1 / 20))
     assert exact_tests.bootstrap_interval(np.zeros(0, bool), rng) == (0, 1)
+
+
+def test_intervals_of_filters_are_those_of_a_plain_bootstrap(rng):
+    """Filters of different sizes: the share of a resample is a ratio of sums, and all columns have the same filters."""
+    groups = np.repeat([0, 2, 5, 6, 7, 9], [30, 10, 20, 5, 40, 15])
+    hits = rng.random((120, 3)) < np.array([0.1, 0.5, 0.9])[:, None].T * (0.3 + 0.1 * groups[:, None] / 1.5)
+    found = np.array(exact_tests.bootstrap_intervals(hits, np.random.default_rng(1), groups))
+    kinds, plain = np.unique(groups), []
+    for _ in range(4000):
+        drawn = np.concatenate([hits[groups == kind] for kind in rng.choice(kinds, len(kinds))])
+        plain.append(drawn.mean(axis=0))
+    np.testing.assert_allclose(found, np.quantile(plain, [0.025, 0.975], axis=0).T, atol=0.02)
+
+
+def test_the_tail_of_many_unlike_kernels_is_that_of_the_exact_sum(rng):
+    """Sums of binomials, convolved without a transform."""
+    hits, copies_hit = rng.random(3000) < 0.4, rng.binomial(3, 0.35, 3000)
+    together = np.bincount(hits + copies_hit, minlength=5)
+    mass = np.ones(1)
+    for s in (1, 2, 3):
+        mass = np.convolve(mass, stats.binom.pmf(np.arange(together[s] + 1), together[s], s / 4))
+    expected = mass[hits.sum() - together[4] :].sum()
+    assert exact_tests.matched_p_value(hits, copies_hit, 3) == pytest.approx(expected, rel=1e-6)
