@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial import distance
 
-from lsn_tf.analysis.clustering import cluster, nearest_centre
+from lsn_tf.analysis.clustering import cluster, nearest_centres
 from lsn_tf.analysis.kernel_arrays import flat
 from lsn_tf.analysis.principal_components import principal_components
 
@@ -106,7 +106,7 @@ def stability(kernels: np.ndarray, k: int, rng: np.random.Generator) -> float:
     labels = []
     for _ in range(BOOTSTRAPS):
         drawn = cluster(kernels[rng.integers(n, size=n)], k, seed=int(rng.integers(2**31)))
-        labels.append(nearest_centre(rows, drawn.centres))
+        labels.append(nearest_centres(rows, drawn.centres).labels)
     pairs = zip(labels[::2], labels[1::2], strict=True)
     return float(np.mean([adjusted_rand(first, second) for first, second in pairs]))
 

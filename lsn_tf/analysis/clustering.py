@@ -1,4 +1,4 @@
-"""k-means of kernels, by the millions: many short runs on a sample, then a few passes of Lloyd's over all.
+"""k-means of kernels, by the millions: several runs on a sample, then every kernel joins the nearest centre.
 
 On raw kernels of one norm, as published in 2020 (doi:10.1117/12.2548871, k = 3), or on canonical forms.
 """
@@ -12,10 +12,9 @@ from lsn_tf.analysis.symmetries import EVERY_SYMMETRY, Symmetries, canonical
 
 PUBLISHED_K = 3
 FORMS = ("l1", "l2", "canonical")
-SAMPLE = 50_000  # kernels on which the starts are compared; fewer than these are clustered as they are
+SAMPLE = 50_000  # kernels of which centres are made; with as few all are
 STARTS = 4
-SAMPLE_PASSES = 100
-FULL_PASSES = 3
+PASSES = 100
 SETTLED = 1e-4  # of the inertia, gained by a pass: less ends it
 TOLERANCE = 0.01  # of the inertia: at most this much above the best of scikit-learn's KMeans with as many starts
 
@@ -66,8 +65,8 @@ def prepare(kernels: np.ndarray, form: str = "l1", symmetries: Symmetries = EVER
 def cluster(kernels: np.ndarray, k: int = PUBLISHED_K, seed: int = 0) -> Clusters:
     """Returns k clusters of kernels, by k-means.
 
-    Several starts by k-means++ run on a sample of `SAMPLE` kernels; the best goes on over all kernels, at most
-    `FULL_PASSES` times if there are more than the sample. The inertia is within `TOLERANCE` of scikit-learn's.
+    Several starts by k-means++ run on a sample of `SAMPLE` kernels; the centres of the best are those of all kernels.
+    The inertia is within `TOLERANCE` of scikit-learn's on all of them.
 
     Args:
         kernels: (n, s, s), in the form to cluster, see `prepare`.
@@ -82,11 +81,9 @@ def cluster(kernels: np.ndarray, k: int = PUBLISHED_K, seed: int = 0) -> Cluster
         raise ValueError(f"k must be in [1, {len(rows)}], the number of kernels. Received k={k}.")
     rng = np.random.default_rng(seed)
     sample = rows if len(rows) <= SAMPLE else rows[np.sort(rng.choice(len(rows), SAMPLE, replace=False))]
-    runs = [lloyd(sample, _spread_out(sample, k, rng), SAMPLE_PASSES) for _ in range(STARTS if k > 1 else 1)]
+    runs = [lloyd(sample, _spread_out(sample, k, rng), PASSES) for _ in range(STARTS if k > 1 else 1)]
     best = min(runs, key=lambda run: run.inertia)
-    if sample is not rows:
-        best = lloyd(rows, best.centres, FULL_PASSES)
-    return _sorted(best)
+    return sorted_by_size(best if sample is rows else nearest_centres(rows, best.centres))
 
 
 def lloyd(rows: np.ndarray, centres: np.ndarray, passes: int) -> Clusters:
@@ -108,9 +105,9 @@ def lloyd(rows: np.ndarray, centres: np.ndarray, passes: int) -> Clusters:
 
 
 @single_threaded
-def nearest_centre(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Returns the index, (n,), of the centre nearest to each flattened kernel, (n, d)."""
-    return _assign(rows, centres)[0].labels
+def nearest_centres(rows: np.ndarray, centres: np.ndarray) -> Clusters:
+    """Returns the clusters of flattened kernels, (n, d), each with the centre nearest to it."""
+    return _assign(rows, centres)[0]
 
 
 def _assign(rows: np.ndarray, centres: np.ndarray) -> tuple[Clusters, np.ndarray, int]:
@@ -145,7 +142,8 @@ def _spread_out(rows: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarra
     return np.array(centres)
 
 
-def _sorted(clusters: Clusters) -> Clusters:
+def sorted_by_size(clusters: Clusters) -> Clusters:
+    """Returns the same clusters from the largest to the smallest."""
     order = np.argsort(-clusters.sizes, kind="stable")
     place = np.empty(len(order), np.int16)
     place[order] = np.arange(len(order))
