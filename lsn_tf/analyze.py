@@ -55,7 +55,7 @@ from lsn_tf.analysis.replacement import NULLS as NORM_KEEPING_NULLS
 from lsn_tf.analysis.share_tests import NULLS
 from lsn_tf.analysis.summary import header_of, row_of, summarize
 from lsn_tf.analysis.symmetries import Symmetries
-from lsn_tf.analysis.tables import Columns, csv_table, kernel_columns, layer_row, write_matrix, write_rows
+from lsn_tf.analysis.tables import Columns, columns_at, csv_table, layer_row, write_kernels, write_matrix, write_rows
 from lsn_tf.analysis.templates import Templates, make_templates
 from lsn_tf.artifacts import RunDir, replaced, versions
 from lsn_tf.studies.swap_tables import text_of
@@ -133,7 +133,7 @@ class Config:
 def analyze(config: Config) -> dict[str, Any]:
     """Writes the tables and the summary of a network, and returns the summary.
 
-    All layers' kernels are in memory as float32, the table of kernels is made a layer at a time.
+    All layers' kernels are in memory as float32, the table of kernels is made in parts.
 
     Raises:
         ValueError: for a model, dictionary or choice that cannot be used; nothing has been written then.
@@ -276,13 +276,11 @@ def _write_layers(
     """Writes the table of kernels, adds the points, and returns the rows of the table of layers, in one pass."""
     rows: list[dict[str, Any]] = []
     for layer in network:
-        labels = {column: found.labels.get(layer.name) for column, found in partitions.items()}
-        columns = kernel_columns(layer, templates, labels) if layer.count else {}
-        if columns:
-            write(columns)
-        if columns and points:
-            points.add(layer, columns)
-        rows.append(layer_row(layer, columns))
+        labels = {column: found.labels[layer.name] for column, found in partitions.items() if layer.count}
+        means = write_kernels(write, layer, templates, labels)
+        if layer.count and points:
+            points.add(layer, columns_at(points.shown[layer.name], layer, templates, labels))
+        rows.append(layer_row(layer, means))
     return rows
 
 

@@ -50,6 +50,11 @@ class Layer:
         """Its kernels that are not dead, (m, s, s); no copy where all are alive."""
         return self.kernels if self.alive.all() else self.kernels[self.alive]
 
+    def only(self, rows: slice | np.ndarray) -> "Layer":
+        """Returns the layer with some of its kernels, by place."""
+        some = {name: getattr(self, name)[rows] for name in ("kernels", "inputs", "outputs", "alive")}
+        return dataclasses.replace(self, **some)
+
     @property
     def side(self) -> str:
         """The size of its kernels in words, e.g. "3x3"."""

@@ -38,15 +38,14 @@ class Points:
             drawn = np.random.default_rng(seed).choice(np.flatnonzero(alive), POINTS, replace=False)
             alive = np.bincount(drawn, minlength=len(alive)) > 0
         ends = np.cumsum([layer.count for layer in layers])
-        self._shown = {layer.name: part for layer, part in zip(layers, np.split(alive, ends[:-1]), strict=True)}
+        self.shown = {layer.name: part for layer, part in zip(layers, np.split(alive, ends[:-1]), strict=True)}
         self._kernels: list[np.ndarray] = []
         self._columns: list[Columns] = []
 
     def add(self, layer: Layer, columns: Columns) -> None:
-        """Takes the kernels of a layer that are shown, with their rows of the kernel table."""
-        shown = self._shown[layer.name]
-        self._kernels.append(layer.kernels[shown])
-        self._columns.append({name: column[shown] for name, column in columns.items()})
+        """Takes the kernels of a layer that are shown, with their rows, no others, of the kernel table."""
+        self._kernels.append(layer.kernels[self.shown[layer.name]])
+        self._columns.append(columns)
 
     def files(self, templates: Templates) -> Iterator[tuple[str, bytes]]:
         """Yields name and content of each of `FILES`: the named kernels come first, then those of the network.

@@ -37,7 +37,7 @@ def layers(tmp_path, rng):
 def written(layers, seed=0):
     points = projector.Points(layers, seed)
     for layer in layers:
-        points.add(layer, tables.kernel_columns(layer, TEMPLATES, {}))
+        points.add(layer, tables.columns_at(points.shown[layer.name], layer, TEMPLATES, {}))
     return dict(points.files(TEMPLATES))
 
 
