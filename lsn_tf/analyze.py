@@ -19,6 +19,10 @@ kernels.parquet instead of kernels.csv. --projector adds the kernels for tensorb
 With --swap, for a run of lsn_tf.train, kernels are replaced by what they resemble and the held-out scans are scored
 (swap.csv, swap.json, swap.png); python -m lsn_tf.swap does only that, and has the options.
 
+--runner=DirectRunner, or another of Beam's, analyses many models: --model is then paths and patterns joined by commas,
+"runs/*/model.keras", or a .txt file of them. Each gets a folder of tables in --output_dir, and corpus.csv has a row for
+each layer of all, or a model's error; if there is one, the exit code is 1 when all others are done.
+
 Kernels of 3x3 are analysed, or with --size those of 5x5, 7x7 or, of volumes, 3x3x3. The published U-Net
 (--model=unet_2019 of lsn_tf.train) has 14,608 kernels of 3x3. Files of an earlier analysis in --output_dir are
 replaced, all at once, or removed if they are not written again; others are left alone.
@@ -30,7 +34,9 @@ network before training.
 """
 
 import contextlib
+import csv
 import dataclasses
+import functools
 import json
 import logging
 import math
@@ -45,6 +51,7 @@ from lsn_tf.analysis.claims import Claim, make_claims
 from lsn_tf.analysis.clustering import PUBLISHED_K
 from lsn_tf.analysis.comparison import compare, layer_divergences
 from lsn_tf.analysis.comparison_summary import comparison_lines, summarize_comparison
+from lsn_tf.analysis.corpus import Member, Row, analyze_members, find_members
 from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.analysis.dictionary_file import read_dictionary
 from lsn_tf.analysis.hits import THRESHOLD
@@ -71,6 +78,7 @@ PROJECTOR = tuple(
     f"projector/{name}" for name in ("vectors.tsv", "metadata.tsv", "sprite.png", "projector_config.pbtxt")
 )
 SUMMARY = "summary.json"
+CORPUS = "corpus.csv"
 PACKAGES = ("lsn_tf", "numpy", "scipy")
 SIZES = {"3": (3, 3), "5": (5, 5), "7": (7, 7), "3x3x3": (3, 3, 3)}
 MOST_CLUSTERS = 64
@@ -284,8 +292,57 @@ def _write_layers(
     return rows
 
 
+def analyze_corpus(config: Config, runner: str = "DirectRunner", options: Sequence[str] = ()) -> dict[str, Any]:
+    """Analyses many models over a Beam pipeline, each into a folder of its own, and writes corpus.csv.
+
+    Args:
+        config: of all; model names them, see `corpus.find_members`.
+        runner, options: of Beam, see `corpus.analyze_members`.
+
+    Returns:
+        models, the number of models, and layers, of them together.
+
+    Raises:
+        ValueError: for a choice that cannot be used; nothing has been written then.
+        RuntimeError: if a model could not be analysed, when all others have been.
+    """
+    if config.untrained or config.compare:
+        raise ValueError("untrained and compare are for one model. Received one of them with a corpus.")
+    members = find_members(config.model)
+    table = pathlib.Path(config.output_dir) / CORPUS
+    logger.info("%d models", len(members))
+    analyze_one, write = functools.partial(_member_rows, config=config), functools.partial(_write_corpus, path=table)
+    analyze_members(members, analyze_one, write, runner, options)
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if failed := [row for row in rows if row["error"]]:
+        raise RuntimeError(
+            f"{len(failed)} of {len(members)} models could not be analysed, see {table}. "
+            f"The first is {failed[0]['model']}: {failed[0]['error']}"
+        )
+    return {"models": len(members), "layers": len(rows), "output_dir": config.output_dir}
+
+
+def _member_rows(member: Member, config: Config) -> list[Row]:
+    """Analyses a model of a corpus; returns its rows of the table of layers, with the families that are claimed."""
+    folder = pathlib.Path(config.output_dir) / member.folder
+    summary = analyze(dataclasses.replace(config, model=member.model, output_dir=str(folder)))
+    claims = {row["layer"]: "; ".join(row["claims"]) for row in summary["by_layer"]}
+    with (folder / "layers.csv").open(newline="", encoding="utf-8") as file:
+        return [{**row, "claims": claims[row["layer"]]} for row in csv.DictReader(file) if row["layer"] in claims]
+
+
+def _write_corpus(rows: Sequence[Row], path: pathlib.Path) -> None:
+    names = dict.fromkeys(name for row in rows for name in row if name != "error")
+    with replaced(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        write_rows(file, rows, [*names, "error"])
+
+
 def print_results(results: Mapping[str, Any]) -> None:
-    """Prints a row for each layer, and the claims that hold."""
+    """Prints a row for each layer, and the claims that hold; of a corpus the counts alone."""
+    if "models" in results:
+        print(f"{results['layers']:,} layers of {results['models']:,} models; see {results['output_dir']}/{CORPUS}")
+        return
     shape = SIZES[results["options"]["size"]]
     width = max(len("layer"), *(len(row["layer"]) for row in results["by_layer"]))
     print(f"{'layer':<{width}} {'kernels':>9} {'dead':>7} {'DC energy':>9}  claims that hold")
@@ -312,12 +369,21 @@ def main() -> dict[str, Any]:
     values = flags.FLAGS
     names = [field.name for field in dataclasses.fields(Config)]
     given = {name: values[name].value for name in names}
-    return analyze(Config(**given))
+    if not values.runner:
+        if values.beam_pipeline_options:
+            raise ValueError("beam_pipeline_options are for a corpus of models: give runner too.")
+        return analyze(Config(**given))
+    from lsn_tf import analyze as importable  # workers find its functions by name, which those of __main__ have not
+
+    options = [option for option in (values.beam_pipeline_options or "").split(",") if option]
+    return importable.analyze_corpus(importable.Config(**given), values.runner, options)
 
 
 def define_flags() -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_string("model", None, "Saved model: SavedModel folder, .keras, .h5, .onnx or .npz.", required=True)
+    flags.DEFINE_string(
+        "model", None, "Saved model: SavedModel folder, .keras, .h5, .onnx or .npz; see --runner.", required=True
+    )
     flags.DEFINE_string("output_dir", None, "Folder for the tables and summary.json.", required=True)
     flags.DEFINE_string("dictionary", None, "JSON or TOML file of named kernels that are added to the built-in ones.")
     flags.DEFINE_enum("null", "permuted", NULLS, "What chance is: the null model of claims.")
@@ -340,6 +406,10 @@ def define_flags() -> None:
     flags.DEFINE_integer("seed", 0, "Of nulls, bootstrap and clusters.", lower_bound=0)
     flags.DEFINE_string("compare", None, "Another saved model, to set beside this one.")
     flags.DEFINE_enum("table", "csv", list(KERNELS), "Form of the table of kernels.")
+    flags.DEFINE_string("runner", None, "Analyse many models over a Beam pipeline with this runner, e.g. DirectRunner.")
+    flags.DEFINE_string(
+        "beam_pipeline_options", None, "Options of Beam, joined by commas, e.g. direct_num_workers=2,job_name=kernels."
+    )
     flags.DEFINE_bool("projector", False, "Write files for TensorBoard's embedding projector too.")
     flags.DEFINE_bool("swap", False, "Replace kernels of a run of lsn_tf.train, too, and score; see lsn_tf.swap.")
 

@@ -110,6 +110,7 @@ def _configure_logging(quiet: bool) -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s", force=True)
     logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of its own use of its own API
     logging.getLogger("tensorflow").setLevel(logging.WARNING)
+    logging.getLogger("apache_beam").setLevel(logging.WARNING)
     logging.getLogger("pyfive").setLevel(logging.WARNING)  # it tells of every object of a file that it opens
     logging.getLogger("highdicom").setLevel(logging.WARNING)  # and of every module that it copies
 

@@ -361,6 +361,45 @@ def command(*arguments):
     )
 
 
+def test_a_corpus_has_the_tables_of_each_model_alone_and_a_damaged_one_does_not_stop_it(rng, save, tmp_path):
+    models = tmp_path / "models"
+    models.mkdir()
+    edges = 0.02 * random_kernel(rng) + NAMED["sobel_x"].astype(np.float32)[:, :, None, None]
+    one, two = save("models/one", noise=random_kernel(rng), edges=edges), save("models/two", conv=random_kernel(rng))
+    (models / "damaged.npz").write_bytes(one.read_bytes()[:500])
+    process = command(f"--model={models}/*.npz", "--runner=DirectRunner", f"--output_dir={tmp_path / 'out'}")
+    assert process.returncode == 1, process.stderr
+    assert "1 of 3 models could not be analysed" in process.stderr.splitlines()[-1]
+    rows = read_table(tmp_path / "out" / "corpus.csv")
+    assert [(row["folder"], row["layer"], bool(row["error"])) for row in rows] == [
+        ("damaged.npz", "", True),
+        ("one.npz", "noise", False),
+        ("one.npz", "edges", False),
+        ("two.npz", "conv", False),
+    ]
+    assert "first difference" in rows[2]["claims"].split("; ") and rows[3]["claims"] == ""
+    for model, folder in ((one, "one.npz"), (two, "two.npz")):
+        run(model, tmp_path / "alone")
+        for name in FILES:
+            assert (tmp_path / "out" / folder / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+    layers = read_table(tmp_path / "alone" / "layers.csv")
+    assert layers == [{name: row[name] for name in layers[0]} for row in rows[3:]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--runner=DirectRunner", "--compare=b.npz"], "untrained and compare are for one model"),
+        (["--beam_pipeline_options=direct_num_workers=2"], "are for a corpus of models: give runner too"),
+        (["--runner=DirectRunner"], "There is none of"),
+    ],
+)
+def test_choices_that_a_corpus_cannot_have_are_refused(arguments, message, tmp_path):
+    process = command(f"--model={tmp_path}/*.npz", f"--output_dir={tmp_path / 'out'}", *arguments)
+    assert process.returncode == 2 and message in process.stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_library_that_reads_hdf5_is_quiet(rng, tmp_path):
     with h5py.File(tmp_path / "net.weights.h5", "w") as file:
         file["layers/conv2d/vars/0"] = random_kernel(rng)

@@ -60,7 +60,7 @@ THIRD_PARTY = {
     "common_flags": {"absl"},
     "numerics": {"numpy", "scipy", "skfmm"},
     "analysis": {
-        *("PIL", "google", "ml_dtypes", "numpy", "onnx", "pyarrow", "pyfive", "scipy"),
+        *("PIL", "apache_beam", "google", "ml_dtypes", "numpy", "onnx", "pyarrow", "pyfive", "scipy"),
         *("tensorboard", "tensorflow", "threadpoolctl"),
     },
     "layers": {"keras", "numpy"},

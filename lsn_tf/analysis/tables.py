@@ -58,7 +58,7 @@ def write_kernels(
         write: writes columns, at most `ROWS` rows at a time, see `csv_table`.
         layer, templates, labels: see `kernel_columns`.
     """
-    sums = dict.fromkeys(_averaged(layer.kernels.shape[1]), 0.0)
+    sums = dict.fromkeys(_averaged(layer.kernels.shape[1:]), 0.0)
     for rows in chunks(layer.count, ROWS):
         columns = columns_at(rows, layer, templates, labels)
         write(columns)
