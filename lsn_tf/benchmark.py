@@ -4,6 +4,8 @@
 
 Topics:
     data    how long the input pipeline takes for a batch, against a training step that waits for it
+    kernels the kernel analysis against tf.saved_model.load and scikit-learn's defaults, on --kernels random ones: time,
+            processor time, by which the ratios are, and memory beyond that at the start, each in a process of its own
     metrics the distances between the borders of two masks, against distance transforms and k-d trees
     solver  100 steps of the level set equation, against the tools that people use, as far as they are installed;
             batches, several sizes and numbers of steps, and memory
@@ -12,10 +14,12 @@ Topics:
 Times are medians over --repeats, on synthetic data, taken in turns; a ratio is against the first row of its group.
 """
 
+import dataclasses
 import functools
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,11 +34,14 @@ from lsn_tf.artifacts import machine
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import Slices, gather_slices, training_batches
 from lsn_tf.layers import LevelSetStep, Reinitialization
+from lsn_tf.models import build_model
 from lsn_tf.solver.marching import march_of
 from lsn_tf.solver.solving import solve
 from lsn_tf.solver.stopping import Stopping
 from lsn_tf.studies.border_distances import PEERS, mask_pairs
+from lsn_tf.studies.kernel_works import parts, readers, wholes
 from lsn_tf.studies.peers import Problem, expanding_contour, peers
+from lsn_tf.studies.process_costs import Work, costs_in_turns
 from lsn_tf.surface_distances import surface_distances
 from lsn_tf.training.deep_supervision import masks_for
 from lsn_tf.training.fitting import FitOptions, compiled_model
@@ -46,6 +53,9 @@ VOLUMES = range(0, 131, 16)
 TRAIN_VARIANTS = (("float32", False), ("float32", True), ("bfloat16", False), ("bfloat16", True))
 
 MASK_SIZE, MASK_SLICES = 384, 96
+
+KERNELS = 1_000_000
+READ_MODEL = "unet_2019"  # exported, for the readers
 
 STEPS = 100
 SHAPES = ((128, 128), (256, 256), (512, 512), (64, 64, 64), (128, 128, 128))
@@ -128,6 +138,38 @@ def benchmark_metrics(repeats: int) -> list[dict[str, Any]]:
     return rows
 
 
+def benchmark_kernels(count: int, repeats: int) -> list[dict[str, Any]]:
+    """Measures the reader of kernels, the parts of their analysis and the whole of it, against what is there."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        build_model(READ_MODEL, WINDOW_HU).export(folder, verbose=False)
+        rows += _cost_rows(f"reading a SavedModel, {READ_MODEL}", readers(folder), repeats)
+    for part, works in parts(count).items():
+        rows += _cost_rows(f"{count:,} kernels: {part}", works, repeats)
+    rows += _cost_rows(f"{count:,} kernels, all of it", wholes(count), repeats)
+    return rows + _cost_rows(f"{count:,} kernels from a file, all tables and tests", _verbs(count), repeats)
+
+
+def _verbs(count: int) -> dict[str, Work]:
+    """Returns the command, with either form of the table of kernels, on a file; its memory includes the kernels."""
+    setup = (
+        "import pathlib, tempfile; import lsn_tf.analysis.parquet; from lsn_tf.analyze import Config, analyze; "
+        "from lsn_tf.studies.kernel_works import random_network; folder = tempfile.TemporaryDirectory(); "
+        f"model = pathlib.Path(folder.name, 'model.npz'); random_network({count}, model)"
+    )
+    statement = "analyze(Config(str(model), folder.name + '/out', table={!r}))"
+    return {f"lsn_tf.analyze --table={table}": Work(setup, statement.format(table)) for table in ("csv", "parquet")}
+
+
+def _cost_rows(group: str, works: Mapping[str, Work], repeats: int) -> list[dict[str, Any]]:
+    costs = costs_in_turns(works, repeats)
+    first = next(iter(costs.values())).cpu_seconds
+    return [
+        {"group": group, "what": what, **dataclasses.asdict(cost), "ratio": round(cost.cpu_seconds / first, 2)}
+        for what, cost in costs.items()
+    ]
+
+
 def our_steps(problem: Problem, steps: int, batch: int = 1) -> Callable[[], np.ndarray]:
     """Returns a function that makes Godunov steps with curvature on a batch of copies of a problem."""
     ndim = problem.phi.ndim
@@ -203,10 +245,10 @@ def _rows(group: str, times: Mapping[str, float]) -> list[dict[str, Any]]:
     return [{"group": group, "what": what, "seconds": t, "ratio": round(t / first, 2)} for what, t in times.items()]
 
 
-def _on_slices(measure: Callable[[Slices, int], dict[str, float]]) -> Callable[[int, int], list[dict[str, Any]]]:
+def _on_slices(measure: Callable[[Slices, int], dict[str, float]]) -> Callable[[int, int, int], list[dict[str, Any]]]:
     """Gives a topic about training the slices that it works on."""
 
-    def rows(image_size, repeats):
+    def rows(image_size, repeats, kernels):
         times = measure(gather_slices(make_scans(VOLUMES), image_size), repeats)
         return _rows(f"batches of {BATCH_SIZE}, {image_size} x {image_size}", times)
 
@@ -215,15 +257,17 @@ def _on_slices(measure: Callable[[Slices, int], dict[str, float]]) -> Callable[[
 
 TOPICS = {
     "data": _on_slices(benchmark_data),
-    "metrics": lambda image_size, repeats: benchmark_metrics(repeats),
-    "solver": lambda image_size, repeats: benchmark_solver(repeats),
+    "kernels": lambda image_size, repeats, kernels: benchmark_kernels(kernels, repeats),
+    "metrics": lambda image_size, repeats, kernels: benchmark_metrics(repeats),
+    "solver": lambda image_size, repeats, kernels: benchmark_solver(repeats),
     "train": _on_slices(benchmark_train),
 }
 
 
-def benchmark(topic: str, image_size: int, repeats: int) -> dict[str, Any]:
+def benchmark(topic: str, image_size: int, repeats: int, kernels: int = KERNELS) -> dict[str, Any]:
     """Runs a topic. Returns its rows with "group", "what", "seconds" and "ratio" to the first row of the group."""
-    return {"topic": topic, "repeats": repeats, "machine": machine(), "rows": TOPICS[topic](image_size, repeats)}
+    rows = TOPICS[topic](image_size, repeats, kernels)
+    return {"topic": topic, "repeats": repeats, "machine": machine(), "rows": rows}
 
 
 def print_results(results: Mapping[str, Any]) -> None:
@@ -234,7 +278,12 @@ def print_results(results: Mapping[str, Any]) -> None:
         if row["group"] != group:
             group = row["group"]
             print(f"\n{group}")
-        if "mib" in row:
+        if "cpu_seconds" in row:
+            print(
+                f"  {row['what']:<50} {row['seconds']:9.3f} s {row['cpu_seconds']:9.3f} CPU s {row['mib']:8.0f} MiB "
+                f"{row['ratio']:8.2f} x"
+            )
+        elif "mib" in row:
             print(f"  {row['what']:<42} {row['mib']:9.1f} MiB {row['bytes_per_pixel']:8.1f} bytes a pixel")
         else:
             print(f"  {row['what']:<42} {1e3 * row['seconds']:9.2f} ms {row['ratio']:8.2f} x")
@@ -243,13 +292,14 @@ def print_results(results: Mapping[str, Any]) -> None:
 def main() -> dict[str, Any]:
     """Reads the flags and measures."""
     values = flags.FLAGS
-    return benchmark(values.topic, values.image_size, values.repeats)
+    return benchmark(values.topic, values.image_size, values.repeats, values.kernels)
 
 
 def define_flags() -> None:
     """Defines the flags of this command."""
     flags.DEFINE_enum("topic", "train", sorted(TOPICS), "What to measure; also as the first word after the command.")
     flags.DEFINE_integer("image_size", 128, "Side of the slices of data and train, pixels.")
+    flags.DEFINE_integer("kernels", KERNELS, "Number of the kernels of that topic.", lower_bound=1000)
     flags.DEFINE_integer("repeats", 9, "Calls of which the median is taken.", lower_bound=1)
 
 

@@ -1,5 +1,8 @@
 """What the benchmark measures, not how fast it is."""
 
+import dataclasses
+from types import SimpleNamespace
+
 import numpy as np
 
 from lsn_tf import benchmark
@@ -7,6 +10,7 @@ from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import gather_slices
 from lsn_tf.studies.border_distances import PEERS, mask_pairs
 from lsn_tf.studies.peers import expanding_contour, numpy_solve
+from lsn_tf.studies.process_costs import Cost
 from lsn_tf.surface_distances import surface_distances
 
 
@@ -62,6 +66,20 @@ def test_metrics_are_timed_on_clean_and_noisy_masks_against_each_other_way(monke
     rows = benchmark.benchmark("metrics", 16, 1)["rows"]
     assert [row["what"] for row in rows] == 2 * ["lsn_tf", *PEERS]
     assert len({row["group"] for row in rows}) == 2
+
+
+def test_kernels_are_compared_by_processor_time_in_every_part(monkeypatch):
+    costs = {0: Cost(9.0, 2.0, 30.0), 1: Cost(1.0, 5.0, 600.0)}
+    monkeypatch.setattr(
+        benchmark, "costs_in_turns", lambda works, repeats: {name: costs[i] for i, name in enumerate(works)}
+    )
+    monkeypatch.setattr(benchmark, "build_model", lambda *_: SimpleNamespace(export=lambda *_, **__: None))
+    rows = benchmark.benchmark("kernels", 16, 1, kernels=4000)["rows"]
+    assert [row["ratio"] for row in rows] == [1.0, 2.5] * 6
+    assert rows[1] == {"group": rows[0]["group"], "what": "tf.saved_model.load", **dataclasses.asdict(costs[1])} | {
+        "ratio": 2.5
+    }
+    assert all("4,000 kernels" in row["group"] for row in rows[2:])
 
 
 def test_a_timed_step_trains():
