@@ -111,11 +111,12 @@ def _matched(kernels, shares, rng) -> tuple[np.ndarray, np.ndarray]:
     Under the null a kernel and its copies are exchangeable, so that the layer's mean ranks among the former.
     """
     copies = [finite_difference_shares(nulls.permuted(kernels, rng)) for _ in range(COPIES)]
-    versions, every = np.stack([shares, *copies]), np.arange(len(shares))
+    versions, n = np.stack([shares, *copies]).astype(np.float64), len(shares)
+    every, weights = np.arange(n), np.full(n, 1 / n)
 
     def means(first: int) -> np.ndarray:
-        chosen = (rng.integers(first, len(versions), len(shares)) for _ in range(DRAWS))
-        return np.array([versions[version, every].mean(axis=0) for version in chosen])
+        chosen = (rng.integers(first, len(versions), n) for _ in range(DRAWS))
+        return np.array([weights @ versions[version, every] for version in chosen])
 
     return means(0), means(1)
 
