@@ -51,6 +51,15 @@ def test_claims_on_a_bounded_number_of_permuted_kernels_are_valid_and_still_find
     assert {claim.kernels for claim in made} == {400}
 
 
+def test_a_sample_of_kernels_is_matched_with_their_own_copies(rng, monkeypatch):
+    """Constant kernels are blurs in any order of their weights: no geometry, also where they are first."""
+    monkeypatch.setattr(claims, "NULL_KERNELS", 150)
+    constant = 1 + 0.01 * rng.normal(size=(200, 3, 3))
+    made = claims.make_claims({"a": np.concatenate([constant, rng.normal(size=(200, 3, 3))])}, TEMPLATES, "permuted")
+    (blur,) = [claim for claim in made if claim.family == "blur"]
+    assert blur.share > 0.49 and blur.chance == pytest.approx(0.5, abs=0.15) and blur.p_value > 0.05
+
+
 def test_exponential_kernels_are_not_gaussian_and_the_permuted_null_knows(rng):
     """Large shares that come of the weights alone, not of their places, are no geometry: why there are two nulls."""
     layers = {"skewed": rng.exponential(size=(4000, 3, 3))}
