@@ -6,7 +6,7 @@ from scipy import stats
 
 from lsn_tf.analysis import nulls
 from lsn_tf.analysis.dictionary import named_kernels
-from lsn_tf.analysis.mean_shares import DRAWS, mean_shares
+from lsn_tf.analysis.mean_shares import COPIES, DRAWS, mean_shares
 
 NAMED = {entry.name: entry.kernel for entry in named_kernels()}
 
@@ -60,3 +60,10 @@ def test_an_untrained_layer_without_a_living_kernel_is_no_evidence(rng):
     made = mean_shares(layers, "untrained", untrained={"last": np.zeros((0, 3, 3))})
     assert [share.share for share in made[:2]] == pytest.approx([1, 1])
     assert {(share.chance, share.p_value) for share in made} == {(0, 1)}
+
+
+def test_a_kernel_alone_is_at_best_the_first_of_itself_and_its_copies():
+    """A p-value of 1 / 20 then; copies that are ranked without the kernel would give 1 / 200."""
+    stencil = next(entry.kernel for entry in named_kernels() if entry.name == "laplacian_mehrstellen")
+    made = mean_shares({"one": stencil[None]}, "permuted")
+    assert made[1].share == pytest.approx(1) and 0.5 / (COPIES + 1) < made[1].p_value < 2 / (COPIES + 1)
