@@ -75,7 +75,7 @@ def costs_in_turns(works: Mapping[str, Work], repeats: int) -> dict[str, Cost]:
 
 
 def _in_a_process(work: Work) -> Cost:
-    """Raises RuntimeError, with what the process said, if it failed."""
+    """Returns the cost, or raises RuntimeError with what the process said last."""
     code = (
         "import dataclasses, json; from lsn_tf.studies.process_costs import Work, cost_of; "
         f"cost = cost_of(Work({work.setup!r}, {work.statement!r}).prepared()); "
@@ -83,7 +83,8 @@ def _in_a_process(work: Work) -> Cost:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{work.statement} ended with exit code {done.returncode}: {done.stderr.strip()[-500:]}")
+        last = (done.stderr.strip().splitlines() or ["it said nothing."])[-1]
+        raise RuntimeError(f"{work.statement} ended with exit code {done.returncode}: {last}")
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
 
