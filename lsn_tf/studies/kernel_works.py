@@ -4,7 +4,12 @@ import pathlib
 
 import numpy as np
 
+from lsn_tf.analysis.identification import describe
+from lsn_tf.analysis.kernel_arrays import chunks
 from lsn_tf.analysis.nulls import gaussian
+from lsn_tf.analysis.symmetries import canonical
+from lsn_tf.analysis.tables import ROWS
+from lsn_tf.analysis.templates import Templates
 from lsn_tf.studies.process_costs import Work
 
 FILTERS = 512  # of a layer of the network of random kernels
@@ -21,8 +26,9 @@ THEIR_READER = Work(
     "[v.numpy() for v in tf.saved_model.load(path).variables if v.shape.rank == 4]",
 )
 
-SETUP = "from lsn_tf.studies.kernel_works import random_kernels; kernels = random_kernels({count}); "
-OURS = "from lsn_tf.analysis import clustering, identification, principal_components, symmetries, templates; "
+SETUP = "from lsn_tf.studies.kernel_works import random_kernels, similarities_in_parts; "
+SETUP += "kernels = random_kernels({count}); "
+OURS = "from lsn_tf.analysis import clustering, principal_components, templates; "
 OURS += "known = templates.make_templates(); "
 THEIRS = "import numpy as np; from sklearn.cluster import KMeans; from sklearn.decomposition import PCA; "
 THEIRS += "from sklearn.metrics.pairwise import cosine_similarity; rows = kernels.reshape(-1, 9); "
@@ -31,7 +37,7 @@ THEIRS += "from lsn_tf.analysis.templates import make_templates; known = make_te
 COMPONENTS = ("principal_components.principal_components(kernels).variances", "PCA().fit(rows).explained_variance_")
 CLUSTERS = ("clustering.cluster(kernels, {k}).inertia", "KMeans({k}, random_state=0).fit(rows).inertia_")
 NAMES = ("templates.nearest(kernels, known)[1]", "np.abs(cosine_similarity(rows, known)).max(axis=1)")
-TABLE = ("identification.describe(kernels, known)", "symmetries.canonical(kernels)")
+TABLE = "similarities_in_parts(kernels, known)"
 
 
 def random_kernels(count: int) -> np.ndarray:
@@ -39,6 +45,15 @@ def random_kernels(count: int) -> np.ndarray:
     kernels = gaussian(count, 3, np.random.default_rng(0))
     kernels *= np.linspace(0.5, 2, 9, dtype=np.float32).reshape(3, 3)
     return kernels
+
+
+def similarities_in_parts(kernels: np.ndarray, known: Templates) -> np.ndarray:
+    """Returns the similarities, (n,), of the table of kernels that is made in parts, with their canonical forms."""
+    similarities = np.empty(len(kernels), np.float32)
+    for rows in chunks(len(kernels), ROWS):
+        similarities[rows] = describe(kernels[rows], known)["similarity"]
+        canonical(kernels[rows])
+    return similarities
 
 
 def random_network(count: int, path: pathlib.Path) -> None:
@@ -70,7 +85,7 @@ def parts(count: int) -> dict[str, dict[str, Work]]:
 def wholes(count: int) -> dict[str, Work]:
     """Returns the works on so many kernels that have a table, canonical forms, components, clusters and names."""
     setup = SETUP.format(count=count)
-    ours = [*TABLE, COMPONENTS[0], CLUSTERS[0].format(k=MOST_K)]  # the table has the nearest names
+    ours = [TABLE, COMPONENTS[0], CLUSTERS[0].format(k=MOST_K)]  # the table has the nearest names
     theirs = [COMPONENTS[1], CLUSTERS[1].format(k=MOST_K), NAMES[1]]
     return {
         "lsn_tf: table, forms, components, clusters, names": Work(setup + OURS, f"[{', '.join(ours)}]"),
