@@ -16,6 +16,7 @@ Times are medians over --repeats, on synthetic data, taken in turns; a ratio is 
 
 import dataclasses
 import functools
+import os
 import pathlib
 import subprocess
 import sys
@@ -265,14 +266,22 @@ TOPICS = {
 
 
 def benchmark(topic: str, image_size: int, repeats: int, kernels: int = KERNELS) -> dict[str, Any]:
-    """Runs a topic. Returns its rows with "group", "what", "seconds" and "ratio" to the first row of the group."""
+    """Runs a topic. Returns its rows with "group", "what", "seconds" and "ratio" to the first row of the group.
+
+    Where the system tells, "load" is how many processes wanted a core in the last minute, before and after.
+    """
+    before = _load()
     rows = TOPICS[topic](image_size, repeats, kernels)
-    return {"topic": topic, "repeats": repeats, "machine": machine(), "rows": rows}
+    return {"topic": topic, "repeats": repeats, "machine": machine(), "load": [*before, *_load()], "rows": rows}
+
+
+def _load() -> list[float]:
+    return [round(os.getloadavg()[0], 1)] if hasattr(os, "getloadavg") else []
 
 
 def print_results(results: Mapping[str, Any]) -> None:
     """Prints the rows as a table."""
-    print(f"{results['topic']}, medians of {results['repeats']}, {results['machine']}")
+    print(f"{results['topic']}, medians of {results['repeats']}, {results['machine']}, load {results['load']}")
     group = None
     for row in results["rows"]:
         if row["group"] != group:
