@@ -11,6 +11,11 @@ The model is a SavedModel folder, .keras, .h5, .onnx or .npz file, of any networ
     mean_shares.csv  the mean share of finite differences of each order in each layer, against chance
     divergence.csv   how far the distributions of any two layers are apart, by CNN Filter DB's measure
     summary.json     counts, and the claims that hold at q < 0.05
+    index.html       all of it to look at, in one file that needs no network: conclusions, tables, figures, kernels
+    figures/         the figures as PNG and SVG, for papers
+
+Page and figures take matplotlib and Jinja, pip install 'lsn_tf[analysis]'; without them, or with --nopage, the tables
+are written alone.
 
 --compare=PATH sets a second network beside it, as before and after training, another fold, or another architecture:
 compare.csv says what wholes, stages and layers differ in, and whether chance explains it. --table=parquet writes
@@ -44,6 +49,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
 from absl import flags
 
 from lsn_tf import common_flags
@@ -54,9 +60,11 @@ from lsn_tf.analysis.comparison_summary import comparison_lines, summarize_compa
 from lsn_tf.analysis.corpus import Member, Row, analyze_members, find_members
 from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.analysis.dictionary_file import read_dictionary
+from lsn_tf.analysis.findings import Findings, Sample, sample_indices
 from lsn_tf.analysis.hits import THRESHOLD
 from lsn_tf.analysis.mean_shares import MeanShare, mean_shares
 from lsn_tf.analysis.network import Layer, before_training, read_network
+from lsn_tf.analysis.page.pictures import can_draw, earlier_pictures, pictures
 from lsn_tf.analysis.partition import PARTITIONED, Partition, cluster_rows, partition
 from lsn_tf.analysis.replacement import NULLS as NORM_KEEPING_NULLS
 from lsn_tf.analysis.share_tests import NULLS
@@ -103,6 +111,7 @@ class Config:
         table: form of the table of kernels, one of `KERNELS`.
         projector: whether files for TensorBoard's projector are written too.
         swap: whether kernels are replaced, too, see `lsn_tf.swap`; model must then be a run of lsn_tf.train.
+        page: whether index.html and figures are made too.
     """
 
     model: str
@@ -122,6 +131,7 @@ class Config:
     table: str = "csv"
     projector: bool = False
     swap: bool = False
+    page: bool = True
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -170,10 +180,13 @@ def analyze(config: Config) -> dict[str, Any]:
     }
     scaled = make_templates(dictionary, dataclasses.replace(config.symmetries, scale=True), config.shape)
     swapped = _swapped(config) if config.swap else {}
-    with _all_replaced(pathlib.Path(config.output_dir), config.files) as files:
+    shown = dict(zip(kernels, sample_indices([layer.count for layer in layers], config.seed), strict=True))
+    folder = pathlib.Path(config.output_dir)
+    earlier = earlier_pictures(folder / SUMMARY)
+    with _all_replaced(folder, config.files) as (files, add):
         points = _points(config, layers)
         with _kernel_table(config, files) as write:
-            rows = _write_layers(write, points, network, templates, partitions)
+            rows, samples = _write_layers(write, points, network, templates, partitions, shown)
         write_rows(files["layers.csv"], rows, list(rows[0]))
         centres = [row for found in partitions.values() for row in cluster_rows(found, scaled)]
         write_rows(files["clusters.csv"], centres, list(centres[0]) if centres else ["form", "cluster", "kernels"])
@@ -193,8 +206,17 @@ def analyze(config: Config) -> dict[str, Any]:
             "options": _options(config),
             "versions": versions(PACKAGES),
         }
+        summary["pictures"] = []
+        if config.page and can_draw():
+            narrow = tuple(entry for entry in dictionary if len(entry.kernel) <= config.size)
+            findings = Findings(network, claims, shares, partitions, rows, centres, summary, narrow, samples)
+            for name, content in pictures(findings):
+                add(name, content)
+                summary["pictures"].append(name)
         json.dump(summary, files[SUMMARY], indent=2, allow_nan=False)
         files[SUMMARY].write("\n")
+    for name in earlier - set(summary["pictures"]):
+        (folder / name).unlink(missing_ok=True)  # of another network, or drawn of an analysis that is gone
     for warning in summary["warnings"]:
         logger.warning(warning)
     return {**summary, "output_dir": config.output_dir}
@@ -233,16 +255,23 @@ def _check(config: Config) -> None:
 
 
 @contextlib.contextmanager
-def _all_replaced(folder: pathlib.Path, names: Sequence[str]) -> Iterator[dict[str, IO]]:
-    """Gives the open files, by name, that take their places together on success, the first of the names last.
+def _all_replaced(
+    folder: pathlib.Path, names: Sequence[str]
+) -> Iterator[tuple[dict[str, IO], Callable[[str, bytes], object]]]:
+    """Gives the open files, by name, and a function that adds another, by its name and content.
 
-    Those that an earlier analysis has written, and this one has not, are removed.
+    All take their places together on success, the first of the names last. Those that an earlier analysis has written, and this one has not, are removed.
     """
     earlier = (folder / SUMMARY).is_file()
     with contextlib.ExitStack() as replacing:
-        paths = {name: replacing.enter_context(replaced(folder / name)) for name in names}
+
+        def place(name: str) -> pathlib.Path:
+            return replacing.enter_context(replaced(folder / name))
+
+        paths = {name: place(name) for name in names}
         with contextlib.ExitStack() as writing:  # all are closed, so complete, before the first is replaced
-            yield {name: writing.enter_context(_opened(path)) for name, path in paths.items()}
+            files = {name: writing.enter_context(_opened(path)) for name, path in paths.items()}
+            yield files, lambda name, content: place(name).write_bytes(content)
     for name in {*KERNELS.values(), COMPARISON, *PROJECTOR} - set(names) if earlier else ():
         (folder / name).unlink(missing_ok=True)
 
@@ -280,16 +309,21 @@ def _write_layers(
     network: Sequence[Layer],
     templates: Templates,
     partitions: Mapping[str, Partition],
-) -> list[dict[str, Any]]:
-    """Writes the table of kernels, adds the points, and returns the rows of the table of layers, in one pass."""
+    shown: Mapping[str, np.ndarray],
+) -> tuple[list[dict[str, Any]], dict[str, Sample]]:
+    """Writes the table of kernels and adds the points; returns the rows of the table of layers, and kernels to show."""
     rows: list[dict[str, Any]] = []
+    samples: dict[str, Sample] = {}
     for layer in network:
         labels = {column: found.labels[layer.name] for column, found in partitions.items() if layer.count}
         means = write_kernels(write, layer, templates, labels)
-        if layer.count and points:
-            points.add(layer, columns_at(points.shown[layer.name], layer, templates, labels))
+        if layer.count:
+            index = shown[layer.name]
+            samples[layer.name] = Sample(index, columns_at(index, layer, templates, labels))
+            if points:
+                points.add(layer, columns_at(points.shown[layer.name], layer, templates, labels))
         rows.append(layer_row(layer, means))
-    return rows
+    return rows, samples
 
 
 def analyze_corpus(config: Config, runner: str = "DirectRunner", options: Sequence[str] = ()) -> dict[str, Any]:
@@ -412,6 +446,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_bool("projector", False, "Write files for TensorBoard's embedding projector too.")
     flags.DEFINE_bool("swap", False, "Replace kernels of a run of lsn_tf.train, too, and score; see lsn_tf.swap.")
+    flags.DEFINE_bool("page", True, "Make index.html and figures too.")
 
 
 if __name__ == "__main__":
