@@ -180,7 +180,8 @@ def analyze(config: Config) -> dict[str, Any]:
     }
     scaled = make_templates(dictionary, dataclasses.replace(config.symmetries, scale=True), config.shape)
     swapped = _swapped(config) if config.swap else {}
-    shown = dict(zip(kernels, sample_indices([layer.count for layer in layers], config.seed), strict=True))
+    indices = sample_indices([layer.count for layer in layers], math.prod(config.shape), config.seed)
+    shown = dict(zip(kernels, indices, strict=True))
     folder = pathlib.Path(config.output_dir)
     earlier = earlier_pictures(folder / SUMMARY)
     with _all_replaced(folder, config.files) as (files, add):
@@ -207,8 +208,8 @@ def analyze(config: Config) -> dict[str, Any]:
             "versions": versions(PACKAGES),
         }
         summary["pictures"] = []
-        if config.page and can_draw():
-            narrow = tuple(entry for entry in dictionary if len(entry.kernel) <= config.size)
+        if config.page and len(config.shape) == 2 and can_draw():
+            narrow = tuple(entry for entry in dictionary if len(entry.kernel) <= config.shape[0])
             findings = Findings(network, claims, shares, partitions, rows, centres, summary, narrow, samples)
             for name, content in pictures(findings):
                 add(name, content)
@@ -260,7 +261,8 @@ def _all_replaced(
 ) -> Iterator[tuple[dict[str, IO], Callable[[str, bytes], object]]]:
     """Gives the open files, by name, and a function that adds another, by its name and content.
 
-    All take their places together on success, the first of the names last. Those that an earlier analysis has written, and this one has not, are removed.
+    All take their places together on success, the first of the names last. Those that an earlier analysis has written,
+    and this one has not, are removed.
     """
     earlier = (folder / SUMMARY).is_file()
     with contextlib.ExitStack() as replacing:
@@ -446,7 +448,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_bool("projector", False, "Write files for TensorBoard's embedding projector too.")
     flags.DEFINE_bool("swap", False, "Replace kernels of a run of lsn_tf.train, too, and score; see lsn_tf.swap.")
-    flags.DEFINE_bool("page", True, "Make index.html and figures too.")
+    flags.DEFINE_bool("page", True, "Make index.html and figures too, of kernels in the plane.")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def planted_kernel(rng) -> np.ndarray:
 
 
 def run(model, folder, **options):
-    return analyze.analyze(analyze.Config(str(model), str(folder), **options))
+    return analyze.analyze(analyze.Config(str(model), str(folder), **{"page": False} | options))
 
 
 def read_table(path):
@@ -235,6 +235,36 @@ def test_equal_runs_write_equal_files(rng, save, tmp_path):
     assert (tmp_path / "one" / "claims.csv").read_bytes() != (tmp_path / "other" / "claims.csv").read_bytes()
 
 
+def test_page_and_figures_lie_beside_the_tables_and_go_with_their_analysis(rng, save, tmp_path):
+    model = save(first=random_kernel(rng), second=random_kernel(rng))
+    summary = run(model, tmp_path / "out", page=True)
+    files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert files == {*FILES, *summary["pictures"]} and "index.html" in files
+    assert {"figures/plane_000_first.svg", "figures/plane_001_second.png"} <= files
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "second" in page and read_json(tmp_path / "out" / "summary.json")["pictures"] == summary["pictures"]
+    (tmp_path / "out" / "figures" / "mine.png").write_text("mine")
+    run(save(first=random_kernel(rng)), tmp_path / "out", page=True)
+    assert not (tmp_path / "out" / "figures" / "plane_001_second.png").exists()
+    assert run(model, tmp_path / "out")["pictures"] == []
+    rest = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert rest == {*FILES, "figures/mine.png"}
+
+
+def test_equal_runs_draw_equal_pages_and_figures(rng, save, tmp_path):
+    model = save(conv=random_kernel(rng))
+    first, second = (run(model, tmp_path / folder, page=True)["pictures"] for folder in ("one", "two"))
+    assert first == second
+    assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in first)
+
+
+def test_without_the_packages_that_draw_the_tables_are_written(rng, save, tmp_path, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    summary = run(save(conv=random_kernel(rng)), tmp_path / "out", page=True)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FILES) and summary["pictures"] == []
+    assert "pip install 'lsn_tf[analysis]'" in caplog.text
+
+
 def test_other_files_in_the_folder_stay(rng, save, tmp_path):
     (tmp_path / "out").mkdir()
     for name in ("notes.txt", "compare.csv"):  # the second is of no earlier analysis: there is no summary
@@ -403,18 +433,20 @@ def test_choices_that_a_corpus_cannot_have_are_refused(arguments, message, tmp_p
 def test_the_library_that_reads_hdf5_is_quiet(rng, tmp_path):
     with h5py.File(tmp_path / "net.weights.h5", "w") as file:
         file["layers/conv2d/vars/0"] = random_kernel(rng)
-    process = command(f"--model={tmp_path / 'net.weights.h5'}", f"--output_dir={tmp_path / 'out'}")
+    process = command(f"--model={tmp_path / 'net.weights.h5'}", f"--output_dir={tmp_path / 'out'}", "--nopage")
     assert process.returncode == 0, process.stderr
     assert "layers, 120 kernels" in process.stderr and "pyfive" not in process.stderr
 
 
 def test_json_is_the_last_line_and_the_table_is_for_people(rng, save, tmp_path):
     model = save(conv=random_kernel(rng))
-    process = command(f"--model={model}", f"--output_dir={tmp_path / 'out'}", "--json", "--quiet", "--noturns")
+    process = command(
+        f"--model={model}", f"--output_dir={tmp_path / 'out'}", "--json", "--quiet", "--noturns", "--nopage"
+    )
     assert process.returncode == 0 and process.stderr == ""
     summary = json.loads(process.stdout.splitlines()[-1])
     assert summary["kernels_3x3"] == 120 and summary["model"] == str(model) and not summary["options"]["turns"]
-    process = command(f"--model={model}", f"--output_dir={tmp_path / 'out'}")
+    process = command(f"--model={model}", f"--output_dir={tmp_path / 'out'}", "--nopage")
     header, row, total, claims = process.stdout.splitlines()
     assert header.split()[:3] == ["layer", "kernels", "dead"] and row.split()[:3] == ["conv", "120", "0"]
     assert total.startswith("120 kernels of 3x3 in 1 layers, 0 dead") and " of 17 claims hold at q < 0.05" in claims

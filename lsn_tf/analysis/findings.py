@@ -15,7 +15,7 @@ from lsn_tf.analysis.partition import Partition
 from lsn_tf.analysis.tables import Columns
 
 MOST_OF_A_LAYER = 5_000  # kernels that are shown one by one
-MOST_OF_ALL = 20_000
+MOST_WEIGHTS = 180_000  # of those of all layers: 20,000 kernels of 3 x 3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,18 +78,20 @@ def framed(entries: Sequence[NamedKernel], size: int) -> np.ndarray:
 
 
 def sample_indices(
-    counts: Sequence[int], seed: int, most_of_one: int = MOST_OF_A_LAYER, most_of_all: int = MOST_OF_ALL
+    counts: Sequence[int], weights: int, seed: int, most: int = MOST_OF_A_LAYER, most_weights: int = MOST_WEIGHTS
 ) -> list[np.ndarray]:
     """Returns which kernels of each layer are shown one by one: ascending, all where they are few.
 
-    Large layers give way to small ones: every layer shows as many as it has, up to one bound for all.
+    Large layers give way to small ones: each shows as many as it has, up to one bound for all.
 
     Args:
         counts: kernels of each layer.
+        weights: of one kernel.
         seed: of the choice.
-        most_of_one, most_of_all: bounds of a layer's and of all kernels shown.
+        most: of a layer's kernels.
+        most_weights: of all kernels shown.
     """
-    bounds = range(most_of_one + 1)
-    bound = bisect.bisect_right(bounds, most_of_all, key=lambda bound: sum(min(n, bound) for n in counts)) - 1
+    bounds = range(most + 1)
+    bound = bisect.bisect_right(bounds, most_weights // weights, key=lambda b: sum(min(n, b) for n in counts)) - 1
     rng = np.random.default_rng(seed)
     return [np.sort(rng.choice(n, min(n, bound), replace=False)) for n in counts]

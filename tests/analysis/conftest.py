@@ -7,6 +7,17 @@ import numpy as np
 import onnx
 import pytest
 
+from lsn_tf.analysis.claims import make_claims
+from lsn_tf.analysis.dictionary import named_kernels
+from lsn_tf.analysis.findings import Findings, Sample
+from lsn_tf.analysis.identification import dead
+from lsn_tf.analysis.mean_shares import mean_shares
+from lsn_tf.analysis.network import Layer
+from lsn_tf.analysis.partition import PARTITIONED, cluster_rows, partition
+from lsn_tf.analysis.summary import summarize
+from lsn_tf.analysis.symmetries import EVERY_SYMMETRY
+from lsn_tf.analysis.tables import kernel_columns, layer_row
+from lsn_tf.analysis.templates import make_templates
 from lsn_tf.numerics.stencils import STENCILS
 from lsn_tf.studies.saved_formats import save_everywhere
 
@@ -55,6 +66,46 @@ def planted(tmp_path_factory) -> Planted:
             stencils[name, *place] = str(stencil)
     files = save_everywhere(lambda library: keras_network(library, kernels), onnx_network(kernels), kernels, folder)
     return Planted(kernels, stencils, KINDS, STAGES, files)
+
+
+@pytest.fixture(scope="session")
+def make_findings():
+    """Returns a function that analyses kernels, (n, 3, 3) by the name of their layer, as the command does."""
+
+    def found(kernels, null="gaussian", most_shown=1000) -> Findings:
+        layers = [_layer(depth, name, values) for depth, (name, values) in enumerate(kernels.items())]
+        kernels = {layer.name: layer.kernels for layer in layers}
+        templates = make_templates()
+        claims, shares = make_claims(kernels, templates, null), mean_shares(kernels, null)
+        parts = {column: partition(layers, form, 3, 0, EVERY_SYMMETRY) for column, form in PARTITIONED.items()}
+        tables = {
+            layer.name: kernel_columns(
+                layer, templates, {column: part.labels[layer.name] for column, part in parts.items()}
+            )
+            for layer in layers
+        }
+        rows = [layer_row(layer, tables[layer.name]) for layer in layers]
+        summary = summarize(layers, claims, shares, parts, {row["layer"]: row for row in rows})
+        options = {"null": null, "threshold": 0.9, "clusters": 3, "size": 3, "seed": 0, "page": True, "untrained": None}
+        options |= dict.fromkeys(("scale", "sign", "turns", "mirrors"), True)
+        summary |= {"model": "model.npz", "options": options, "versions": {"python": "3"}}
+        samples = {
+            name: Sample(
+                np.arange(len(kernels[name]))[:most_shown], {key: c[:most_shown] for key, c in columns.items()}
+            )
+            for name, columns in tables.items()
+        }
+        centres = [row for part in parts.values() for row in cluster_rows(part, templates)]
+        return Findings(layers, claims, shares, parts, rows, centres, summary, named_kernels(), samples)
+
+    return found
+
+
+def _layer(depth, name, kernels):
+    kernels = np.asarray(kernels, np.float32)
+    count = np.arange(len(kernels), dtype=np.int32)
+    stage = "encoder" if depth == 0 else "decoder"
+    return Layer(name, depth, "full", stage, 1, (3, 3, 1, len(kernels)), kernels, 0 * count, count, ~dead(kernels))
 
 
 def _random_kernel(rng, size, inputs, outputs):
