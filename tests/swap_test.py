@@ -177,7 +177,7 @@ def test_analyze_swaps_with_its_own_choices_and_tells_of_it(run, tmp_path, monke
     given = []
     monkeypatch.setattr(swap, "swap", lambda config: given.append(config) or {"dice": 0.5})
     choices = {"turns": False, "clusters": 2, "seed": 3, "null": "gaussian"}
-    summary = analyze.analyze(analyze.Config(str(run.path), str(tmp_path / "out"), swap=True, **choices))
+    summary = analyze.analyze(analyze.Config(str(run.path), str(tmp_path / "out"), swap=True, page=False, **choices))
     assert summary["swap"] == read_json(tmp_path / "out" / "summary.json")["swap"] == {"dice": 0.5}
     assert summary["kernels"] == len(swap.make_plan(swap.hidden_layers(run), given[0]).network.kernels)
     (config,) = given

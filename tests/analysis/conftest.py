@@ -86,7 +86,16 @@ def make_findings():
         }
         rows = [layer_row(layer, tables[layer.name]) for layer in layers]
         summary = summarize(layers, claims, shares, parts, {row["layer"]: row for row in rows})
-        options = {"null": null, "threshold": 0.9, "clusters": 3, "size": 3, "seed": 0, "page": True, "untrained": None}
+        options = {
+            "null": null,
+            "threshold": 0.9,
+            "clusters": 3,
+            "size": 3,
+            "seed": 0,
+            "table": "csv",
+            "page": True,
+            "untrained": None,
+        }
         options |= dict.fromkeys(("scale", "sign", "turns", "mirrors"), True)
         summary |= {"model": "model.npz", "options": options, "versions": {"python": "3"}}
         samples = {

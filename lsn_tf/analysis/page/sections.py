@@ -139,7 +139,8 @@ def _galleries(findings: Findings, pictures: Pictures) -> Section:
 
 def _kernels(findings: Findings, pictures: Pictures) -> Section:
     shown = sum(len(sample.index) for sample in findings.samples.values())
-    values = {"kernels": findings.summary["kernels"], "shown": shown}
+    table = findings.summary["options"]["table"]
+    values = {"kernels": findings.summary["kernels"], "shown": shown, "table": table}
     return Section("kernels", "Kernels", values)
 
 

@@ -32,7 +32,7 @@ class Elements(html.parser.HTMLParser):
         self.tags.append((tag, dict(attributes)))
 
     def handle_data(self, text):
-        if self.tags and self.tags[-1][0] in ("script", "style"):
+        if self.cdata_elem:  # in a script or a style
             self.inside.append((self.tags[-1], text))
 
 
