@@ -120,7 +120,7 @@ def draw_variance(findings: Findings) -> "Figure":
         found = np.array([variance_entropy(kernels) for kernels in alive.values()])
         bands(entropies, np.array(list(alive)), low, high)
         dots(entropies, np.array(list(alive)), found, (found < low) | (found > high))
-    curves.plot(components, 100 * components / weights, color="black", linestyle="--", label="the same in all")
+    curves.plot(components, 100 * components / weights, color="black", linestyle="--", label="equal in all directions")
     curves.legend(frameon=False, fontsize=8)
     curves.set(xlabel="principal components", ylabel="explained variance, %", xlim=(1, weights), ylim=(0, 102))
     curves.set_xticks(components if weights <= 9 else components[:: weights // 8])

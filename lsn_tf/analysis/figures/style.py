@@ -128,8 +128,8 @@ def bands(axes: "Axes", places: np.ndarray, low: np.ndarray, high: np.ndarray) -
 
 def dots(axes: "Axes", places: np.ndarray, values: np.ndarray, filled: np.ndarray) -> None:
     """Draws values as dots, those that stand out from chance filled and in another colour."""
-    axes.plot(places[~filled], values[~filled], "o", color=OPEN, markerfacecolor="white", markersize=4)
-    axes.plot(places[filled], values[filled], "o", color=HOLDS, markersize=4)
+    axes.plot(places[~filled], values[~filled], "o", color=OPEN, markerfacecolor="white", markersize=4, clip_on=False)
+    axes.plot(places[filled], values[filled], "o", color=HOLDS, markersize=4, clip_on=False)
 
 
 def chance_legend() -> list:

@@ -66,7 +66,7 @@ LAYER_COLUMNS = (
     Column("mean_fd_share_2", "order ≥ 2", ".3f", "Mean share of |k|² in finite differences of order 2 and above"),
     Column("mean_similarity", "similarity", ".3f", "Mean |cosine| to the nearest named kernel"),
     Column("variance_entropy", "entropy", ".3f", "Variance entropy of CNN Filter DB"),
-    Column("orthogonality", "orthogonality", ".3f", "1 - mean |cosine| between filters, CNN Filter DB"),
+    Column("orthogonality", "orthogonal", ".3f", "1 - mean |cosine| between filters, CNN Filter DB"),
 )
 CLAIM_COLUMNS = (
     Column("layer", "layer"),
