@@ -397,7 +397,7 @@ def test_a_corpus_has_the_tables_of_each_model_alone_and_a_damaged_one_does_not_
     edges = 0.02 * random_kernel(rng) + NAMED["sobel_x"].astype(np.float32)[:, :, None, None]
     one, two = save("models/one", noise=random_kernel(rng), edges=edges), save("models/two", conv=random_kernel(rng))
     (models / "damaged.npz").write_bytes(one.read_bytes()[:500])
-    process = command(f"--model={models}/*.npz", "--runner=DirectRunner", f"--output_dir={tmp_path / 'out'}")
+    process = command(f"--model={models}/*.npz", "--nopage", "--runner=DirectRunner", f"--output_dir={tmp_path / 'out'}")
     assert process.returncode == 1, process.stderr
     assert "1 of 3 models could not be analysed" in process.stderr.splitlines()[-1]
     rows = read_table(tmp_path / "out" / "corpus.csv")
