@@ -58,5 +58,5 @@ def test_kernels_of_another_law_are_claimed(monkeypatch):
         return {f"{n}": nulls.initial("glorot_uniform", kernels, shape, rng) + 0.3 for n in range(layers)}, None
 
     monkeypatch.setattr(false_claims, "draw_layers", uniform)
-    found, _ = false_claims.false_claims("gaussian", make_templates(), rounds=1, layers=10, kernels=300)
-    assert found.rate > LEVEL and found.worst[1] == 1
+    found, _ = false_claims.false_claims("gaussian", make_templates(), rounds=1, layers=10, kernels=100)
+    assert found.rate > LEVEL and found.worst[1] > 10 * LEVEL

@@ -50,6 +50,8 @@ def _described(path: str, top: str, paths: Mapping[str, int]) -> str:
     if path in paths:
         return path
     last = path.removeprefix(f"{top}/")
+    if last == top in paths:  # the network has the name of its layer
+        return top
     within = [one for one in paths if one.startswith(f"{top}/") and one.endswith(f"/{last}")]
     return within[0] if len(within) == 1 else path
 
