@@ -74,9 +74,9 @@ def make_findings():
 
     def found(kernels, null="gaussian", most_shown=1000) -> Findings:
         layers = [_layer(depth, name, values) for depth, (name, values) in enumerate(kernels.items())]
-        kernels = {layer.name: layer.kernels for layer in layers}
+        living = {layer.name: layer.living for layer in layers}
         templates = make_templates()
-        claims, shares = make_claims(kernels, templates, null), mean_shares(kernels, null)
+        claims, shares = make_claims(living, templates, null), mean_shares(living, null)
         parts = {column: partition(layers, form, 3, 0, EVERY_SYMMETRY) for column, form in PARTITIONED.items()}
         tables = {
             layer.name: kernel_columns(

@@ -112,7 +112,7 @@ def draw_variance(findings: Findings) -> "Figure":
     dark = ListedColormap(colormaps["cividis"](np.linspace(0, 0.85, 256)))  # its end is faint on white
     colours = ScalarMappable(Normalize(0, max(len(layers) - 1, 1)), dark)
     components = np.arange(1, weights + 1)
-    alive = {n: layer.kernels[layer.alive] for n, layer in enumerate(layers) if layer.alive.sum() > 1}
+    alive = {n: layer.living for n, layer in enumerate(layers) if layer.alive.sum() > 1}
     for place, kernels in alive.items():
         curves.plot(components, 100 * explained_variance(kernels), color=colours.to_rgba(place), linewidth=1)
     if alive:

@@ -24,7 +24,7 @@ def draw_components(layers: Sequence[Layer]) -> "Figure | None":
 
     They are those of the layer's plane, see `planes.plane_of`. None if no layer has two kernels alive.
     """
-    planes = {layer.name: plane for layer in layers if (plane := plane_of(layer.kernels[layer.alive]))}
+    planes = {layer.name: plane for layer in layers if (plane := plane_of(layer.living))}
     if not planes:
         return None
     size = layers[0].kernels.shape[1]

@@ -35,7 +35,7 @@ def draw_plane(findings: Findings, layer: Layer) -> "Figure | None":
 
     Named are those that were published, and the first differences of the level set equation.
     """
-    plane = plane_of(layer.kernels[layer.alive])
+    plane = plane_of(layer.living)
     if plane is None:
         return None
     index = findings.samples[layer.name].index

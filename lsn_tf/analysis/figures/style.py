@@ -25,6 +25,7 @@ WIDTH = 8.0  # inches, of a page
 HALF = 0.42  # width of a band of chance, half of it
 DPI = 150
 LABELS = 40  # layers whose names stand along an axis; of more, every other or fewer
+LETTER = 0.06  # inches, of the name of a stage
 LONGEST = 28  # characters of a name in a figure
 SETTINGS = {
     "font.size": 9.0,
@@ -78,28 +79,34 @@ def cluster_style(number: int) -> dict[str, str]:
 
 
 def depth_axis(axes: "Axes", layers: Sequence[Layer], names: bool = True, stages: bool = True) -> None:
-    """Makes x the depth: a place for each layer, thin lines where the stage changes, which is named at the top."""
+    """Makes x the depth: a place for each layer, thin lines where the stage changes.
+
+    The longest part of each stage has its name at the top, where there is room.
+    """
     step = -(-len(layers) // LABELS)
     places = range(0, len(layers), step)
     axes.set_xticks(places, [label(layers[n].name) for n in places] if names else [], rotation=90, fontsize=7)
     axes.set_xlim(-0.7, len(layers) - 0.3)
     starts = [n for n in range(len(layers)) if n == 0 or layers[n].stage != layers[n - 1].stage]
-    for start, end in zip(starts, [*starts[1:], len(layers)], strict=True):
-        if start:
-            axes.axvline(start - 0.5, color="0.6", linewidth=0.6, linestyle=":", zorder=0)
-        if stages and layers[start].stage:
-            middle = ((start + end) / 2 - 0.5, 1.0)
-            axes.annotate(
-                layers[start].stage,
-                middle,
-                xycoords=axes.get_xaxis_transform(),
-                xytext=(0, 2),
-                textcoords="offset points",
-                ha="center",
-                va="bottom",
-                fontsize=7,
-                color="0.35",
-            )
+    runs = list(zip(starts, [*starts[1:], len(layers)], strict=True))
+    for start in starts[1:]:
+        axes.axvline(start - 0.5, color="0.6", linewidth=0.6, linestyle=":", zorder=0)
+    inches = axes.get_figure().get_figwidth() / axes.get_subplotspec().get_gridspec().ncols
+    for stage in dict.fromkeys(layer.stage for layer in layers if stages and layer.stage):
+        start, end = max((run for run in runs if layers[run[0]].stage == stage), key=lambda run: run[1] - run[0])
+        if 0.85 * inches * (end - start) / len(layers) < LETTER * len(stage):
+            continue
+        axes.annotate(
+            stage,
+            ((start + end) / 2 - 0.5, 1.0),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=7,
+            color="0.35",
+        )
 
 
 def against_chance(axes: "Axes", tests: Sequence, places: Sequence[int], holds: float, scale: float = 1.0) -> None:
@@ -128,8 +135,9 @@ def bands(axes: "Axes", places: np.ndarray, low: np.ndarray, high: np.ndarray) -
 
 def dots(axes: "Axes", places: np.ndarray, values: np.ndarray, filled: np.ndarray) -> None:
     """Draws values as dots, those that stand out from chance filled and in another colour."""
-    axes.plot(places[~filled], values[~filled], "o", color=OPEN, markerfacecolor="white", markersize=4, clip_on=False)
-    axes.plot(places[filled], values[filled], "o", color=HOLDS, markersize=4, clip_on=False)
+    for chosen, colour, face in ((~filled, OPEN, "white"), (filled, HOLDS, HOLDS)):
+        look = {"color": colour, "markerfacecolor": face, "markersize": 4}
+        axes.plot(places[chosen], values[chosen], "o", **look, clip_on=not chosen.any())  # whole at an edge
 
 
 def chance_legend() -> list:

@@ -36,7 +36,7 @@ def shown_kernels(findings: Findings) -> dict[str, Any]:
 def _layer(findings: Findings, layer: Layer, named: np.ndarray, texts: dict[str, int]) -> dict[str, Any]:
     sample = findings.samples[layer.name]
     kernels, columns = layer.kernels[sample.index], sample.columns
-    plane = plane_of(layer.kernels[layer.alive])
+    plane = plane_of(layer.living)
     shown = {
         "name": layer.name,
         "stage": layer.stage,

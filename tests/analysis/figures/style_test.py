@@ -1,6 +1,7 @@
 """Names from files are drawn as they are, equal figures are equal files, and a band of chance is where chance is."""
 
 import xml.etree.ElementTree
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -53,3 +54,19 @@ def test_each_kernel_of_a_mosaic_is_shown_whole_and_by_its_own_scale(rng):
         shown = picture[top : top + pixels, left : left + pixels][::2, ::2]
         np.testing.assert_allclose(shown, kernel / np.abs(kernel).max())
     assert np.isnan(picture).mean() > 0.4
+
+
+def test_a_stage_is_named_once_over_its_longest_part_where_there_is_room():
+    stages = ["encoder"] * 8 + ["bottom"] + ["decoder"] * 4 + [""] + ["decoder"] * 6 + [""]
+    layers = [SimpleNamespace(name=f"conv_{n}", stage=stage) for n, stage in enumerate(stages)]
+    axes = style.new_figure(4, 2).subplots()
+    style.depth_axis(axes, layers)
+    assert [(text.get_text(), text.xy[0]) for text in axes.texts] == [("encoder", 3.5), ("decoder", 16.5)]
+    assert [line.get_xdata()[0] for line in axes.lines] == [7.5, 8.5, 12.5, 13.5, 19.5]
+
+
+def test_the_names_of_many_layers_are_thinned_out():
+    layers = [SimpleNamespace(name=f"conv_{n}", stage="") for n in range(3 * style.LABELS)]
+    axes = style.new_figure(4, 2).subplots()
+    style.depth_axis(axes, layers)
+    assert [text.get_text() for text in axes.get_xticklabels()] == [f"conv_{n}" for n in range(0, len(layers), 3)]
