@@ -162,8 +162,8 @@ def analyze(config: Config) -> dict[str, Any]:
     templates = make_templates(dictionary, config.symmetries, config.shape)
     network = read_network(model_file(config.model), config.shape)
     layers = [layer for layer in network if layer.count]
-    untrained = before_training(config.untrained, network, config.shape) if config.untrained else None
-    other = read_network(config.compare, config.shape) if config.compare else []
+    untrained = before_training(model_file(config.untrained), network, config.shape) if config.untrained else None
+    other = read_network(model_file(config.compare), config.shape) if config.compare else []
     kernels = {layer.name: layer.living for layer in layers}
     logger.info("%d layers, %d kernels", len(layers), sum(layer.count for layer in layers))
     filters = {layer.name: layer.outputs[layer.alive] for layer in layers}

@@ -314,6 +314,22 @@ def test_two_networks_are_set_side_by_side(rng, save, tmp_path):
     assert {("edges", "first difference"), ("edges", "divergence")} <= holding
 
 
+def test_the_folder_of_a_run_stands_for_its_model_wherever_one_is_named(rng, save, tmp_path):
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    (run_dir / "config.json").write_text("{}")
+    planted_in_keras(planted_kernel(rng), run_dir / "model.keras")
+    model = save(planted=planted_kernel(rng))
+    for others in ({"compare": ""}, {"null": "untrained", "untrained": ""}):
+        named = [
+            run(model, tmp_path / name, **{option: value or str(path) for option, value in others.items()})
+            for name, path in (("folder", run_dir), ("file", run_dir / "model.keras"))
+        ]
+        tables = [(tmp_path / name / "claims.csv").read_bytes() for name in ("folder", "file")]
+        assert tables[0] == tables[1] and len(named[0].get("compare", {})) == len(named[1].get("compare", {}))
+    assert run(run_dir, tmp_path / "own")["kernels"] == 120
+
+
 def test_networks_that_have_no_layer_in_common_are_compared_as_wholes(rng, save, tmp_path):
     summary = run(save(a=random_kernel(rng)), tmp_path / "out", compare=str(save("b", c=random_kernel(rng, 2, 9))))
     assert summary["compare"]["layers_matched"] == 0
@@ -397,7 +413,8 @@ def test_a_corpus_has_the_tables_of_each_model_alone_and_a_damaged_one_does_not_
     edges = 0.02 * random_kernel(rng) + NAMED["sobel_x"].astype(np.float32)[:, :, None, None]
     one, two = save("models/one", noise=random_kernel(rng), edges=edges), save("models/two", conv=random_kernel(rng))
     (models / "damaged.npz").write_bytes(one.read_bytes()[:500])
-    process = command(f"--model={models}/*.npz", "--nopage", "--runner=DirectRunner", f"--output_dir={tmp_path / 'out'}")
+    output = f"--output_dir={tmp_path / 'out'}"
+    process = command(f"--model={models}/*.npz", "--nopage", "--runner=DirectRunner", output)
     assert process.returncode == 1, process.stderr
     assert "1 of 3 models could not be analysed" in process.stderr.splitlines()[-1]
     rows = read_table(tmp_path / "out" / "corpus.csv")
