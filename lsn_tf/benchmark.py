@@ -152,14 +152,16 @@ def benchmark_kernels(count: int, repeats: int) -> list[dict[str, Any]]:
 
 
 def _verbs(count: int) -> dict[str, Work]:
-    """Returns the command, with either form of the table of kernels, on a file; its memory includes the kernels."""
+    """Returns the command on a file of kernels, without and with its page; its memory includes the kernels."""
     setup = (
-        "import pathlib, tempfile; import lsn_tf.analysis.parquet; from lsn_tf.analyze import Config, analyze; "
+        "import pathlib, tempfile; import lsn_tf.analysis.page.pictures, lsn_tf.analysis.parquet; "
+        "from lsn_tf.analyze import Config, analyze; "
         "from lsn_tf.studies.kernel_works import random_network; folder = tempfile.TemporaryDirectory(); "
         f"model = pathlib.Path(folder.name, 'model.npz'); random_network({count}, model)"
     )
-    statement = "analyze(Config(str(model), folder.name + '/out', table={!r}))"
-    return {f"lsn_tf.analyze --table={table}": Work(setup, statement.format(table)) for table in ("csv", "parquet")}
+    statement = "analyze(Config(str(model), folder.name + '/out', {}))"
+    options = {"--nopage": "page=False", "--nopage --table=parquet": "page=False, table='parquet'", "": ""}
+    return {f"lsn_tf.analyze {flags}".strip(): Work(setup, statement.format(given)) for flags, given in options.items()}
 
 
 def _cost_rows(group: str, works: Mapping[str, Work], repeats: int) -> list[dict[str, Any]]:

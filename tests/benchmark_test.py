@@ -69,13 +69,13 @@ def test_metrics_are_timed_on_clean_and_noisy_masks_against_each_other_way(monke
 
 
 def test_kernels_are_compared_by_processor_time_in_every_part(monkeypatch):
-    costs = {0: Cost(9.0, 2.0, 30.0), 1: Cost(1.0, 5.0, 600.0)}
+    costs = [Cost(9.0, 2.0, 30.0), Cost(1.0, 5.0, 600.0), Cost(2.0, 3.0, 60.0)]
     monkeypatch.setattr(
         benchmark, "costs_in_turns", lambda works, repeats: {name: costs[i] for i, name in enumerate(works)}
     )
     monkeypatch.setattr(benchmark, "build_model", lambda *_: SimpleNamespace(export=lambda *_, **__: None))
     rows = benchmark.benchmark("kernels", 16, 1, kernels=4000)["rows"]
-    assert [row["ratio"] for row in rows] == [1.0, 2.5] * 6
+    assert [row["ratio"] for row in rows] == [1.0, 2.5] * 6 + [1.5]
     assert rows[1] == {"group": rows[0]["group"], "what": "tf.saved_model.load", **dataclasses.asdict(costs[1])} | {
         "ratio": 2.5
     }
