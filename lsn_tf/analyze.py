@@ -38,7 +38,6 @@ it says nothing. --null=gaussian and Keras' initializers do; --null=untrained co
 network before training.
 """
 
-import contextlib
 import csv
 import dataclasses
 import functools
@@ -46,8 +45,8 @@ import json
 import logging
 import math
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
@@ -64,13 +63,14 @@ from lsn_tf.analysis.findings import Findings, Sample, sample_indices
 from lsn_tf.analysis.hits import THRESHOLD
 from lsn_tf.analysis.mean_shares import MeanShare, mean_shares
 from lsn_tf.analysis.network import Layer, before_training, read_network
+from lsn_tf.analysis.output import COMPARISON, KERNELS, PROJECTOR, SUMMARY, TABLES, all_replaced, kernel_table
 from lsn_tf.analysis.page.pictures import can_draw, earlier_pictures, pictures
 from lsn_tf.analysis.partition import PARTITIONED, Partition, cluster_rows, partition
 from lsn_tf.analysis.replacement import NULLS as NORM_KEEPING_NULLS
 from lsn_tf.analysis.share_tests import NULLS
 from lsn_tf.analysis.summary import header_of, row_of, summarize
 from lsn_tf.analysis.symmetries import Symmetries
-from lsn_tf.analysis.tables import Columns, columns_at, csv_table, layer_row, write_kernels, write_matrix, write_rows
+from lsn_tf.analysis.tables import Columns, columns_at, layer_row, write_kernels, write_matrix, write_rows
 from lsn_tf.analysis.templates import Templates, make_templates
 from lsn_tf.artifacts import RunDir, replaced, versions
 from lsn_tf.studies.swap_tables import text_of
@@ -79,13 +79,6 @@ if TYPE_CHECKING:
     from lsn_tf.analysis.projector import Points
 
 logger = logging.getLogger(__name__)
-KERNELS = {"csv": "kernels.csv", "parquet": "kernels.parquet"}  # by --table
-TABLES = ("layers.csv", "clusters.csv", "claims.csv", "mean_shares.csv", "divergence.csv")
-COMPARISON = "compare.csv"
-PROJECTOR = tuple(
-    f"projector/{name}" for name in ("vectors.tsv", "metadata.tsv", "sprite.png", "projector_config.pbtxt")
-)
-SUMMARY = "summary.json"
 CORPUS = "corpus.csv"
 PACKAGES = ("lsn_tf", "numpy", "scipy")
 SIZES = {"3": (3, 3), "5": (5, 5), "7": (7, 7), "3x3x3": (3, 3, 3)}
@@ -184,9 +177,9 @@ def analyze(config: Config) -> dict[str, Any]:
     shown = dict(zip(kernels, indices, strict=True))
     folder = pathlib.Path(config.output_dir)
     earlier = earlier_pictures(folder / SUMMARY)
-    with _all_replaced(folder, config.files) as (files, add):
+    with all_replaced(folder, config.files) as (files, add):
         points = _points(config, layers)
-        with _kernel_table(config, files) as write:
+        with kernel_table(config.table, files) as write:
             rows, samples = _write_layers(write, points, network, templates, partitions, shown)
         write_rows(files["layers.csv"], rows, list(rows[0]))
         centres = [row for found in partitions.values() for row in cluster_rows(found, scaled)]
@@ -253,43 +246,6 @@ def _check(config: Config) -> None:
             "untrained, a saved model, must be given with null=untrained, and only with it. "
             f"Received null={config.null}, untrained={config.untrained}."
         )
-
-
-@contextlib.contextmanager
-def _all_replaced(
-    folder: pathlib.Path, names: Sequence[str]
-) -> Iterator[tuple[dict[str, IO], Callable[[str, bytes], object]]]:
-    """Gives the open files, by name, and a function that adds another, by its name and content.
-
-    All take their places together on success, the first of the names last. Those that an earlier analysis has written,
-    and this one has not, are removed.
-    """
-    earlier = (folder / SUMMARY).is_file()
-    with contextlib.ExitStack() as replacing:
-
-        def place(name: str) -> pathlib.Path:
-            return replacing.enter_context(replaced(folder / name))
-
-        paths = {name: place(name) for name in names}
-        with contextlib.ExitStack() as writing:  # all are closed, so complete, before the first is replaced
-            files = {name: writing.enter_context(_opened(path)) for name, path in paths.items()}
-            yield files, lambda name, content: place(name).write_bytes(content)
-    for name in {*KERNELS.values(), COMPARISON, *PROJECTOR} - set(names) if earlier else ():
-        (folder / name).unlink(missing_ok=True)
-
-
-def _opened(path: pathlib.Path) -> IO:
-    text = path.suffix in (".csv", ".json")
-    return path.open("w", newline="", encoding="utf-8") if text else path.open("wb")
-
-
-def _kernel_table(config: Config, files: Mapping[str, IO]) -> contextlib.AbstractContextManager[Callable]:
-    """Gives the function that writes the columns of a layer into the table of kernels."""
-    if config.table == "csv":
-        return csv_table(files[KERNELS["csv"]])
-    from lsn_tf.analysis.parquet import parquet_table  # few take it, and it loads a library
-
-    return parquet_table(files[KERNELS["parquet"]])
 
 
 def _points(config: Config, layers: Sequence[Layer]) -> "Points | None":

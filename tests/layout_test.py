@@ -19,7 +19,7 @@ LIBRARY = {
     "common_flags": (),
     "compilation": (),
     "numerics": (),
-    "analysis": ("numerics",),
+    "analysis": ("artifacts", "numerics"),
     "data": ("artifacts", "compilation", "numerics"),
     "layers": ("numerics",),
     "metrics": (),
