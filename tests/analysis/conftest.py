@@ -16,7 +16,7 @@ from lsn_tf.analysis.network import Layer
 from lsn_tf.analysis.partition import PARTITIONED, cluster_rows, partition
 from lsn_tf.analysis.summary import summarize
 from lsn_tf.analysis.symmetries import EVERY_SYMMETRY
-from lsn_tf.analysis.tables import kernel_columns, layer_row
+from lsn_tf.analysis.tables import columns_at, layer_row, write_kernels
 from lsn_tf.analysis.templates import make_templates
 from lsn_tf.numerics.stencils import STENCILS
 from lsn_tf.studies.saved_formats import save_everywhere
@@ -78,13 +78,9 @@ def make_findings():
         templates = make_templates()
         claims, shares = make_claims(living, templates, null), mean_shares(living, null)
         parts = {column: partition(layers, form, 3, 0, EVERY_SYMMETRY) for column, form in PARTITIONED.items()}
-        tables = {
-            layer.name: kernel_columns(
-                layer, templates, {column: part.labels[layer.name] for column, part in parts.items()}
-            )
-            for layer in layers
-        }
-        rows = [layer_row(layer, tables[layer.name]) for layer in layers]
+        labels = {layer.name: {column: part.labels[layer.name] for column, part in parts.items()} for layer in layers}
+        means = {layer.name: write_kernels(list, layer, templates, labels[layer.name]) for layer in layers}
+        rows = [layer_row(layer, means[layer.name]) for layer in layers]
         summary = summarize(layers, claims, shares, parts, {row["layer"]: row for row in rows})
         options = {
             "null": null,
@@ -98,12 +94,10 @@ def make_findings():
         }
         options |= dict.fromkeys(("scale", "sign", "turns", "mirrors"), True)
         summary |= {"model": "model.npz", "options": options, "versions": {"python": "3"}}
-        samples = {
-            name: Sample(
-                np.arange(len(kernels[name]))[:most_shown], {key: c[:most_shown] for key, c in columns.items()}
-            )
-            for name, columns in tables.items()
-        }
+        samples = {}
+        for layer in layers:
+            index = np.arange(layer.count)[:most_shown]
+            samples[layer.name] = Sample(index, columns_at(index, layer, templates, labels[layer.name]))
         centres = [row for part in parts.values() for row in cluster_rows(part, templates)]
         return Findings(layers, claims, shares, parts, rows, centres, summary, named_kernels(), samples)
 
