@@ -305,7 +305,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_float("learning_rate", 2e-3, "Of the optimiser at the start; falls to zero along a cosine.")
     flags.DEFINE_integer("seed", 0, "Of all that is random; a run repeats bit for bit on a CPU.")
-    flags.DEFINE_bool("augment", True, "Random affine maps and changes of intensity.")
+    flags.DEFINE_bool("augment", True, "Random elastic and affine deformations and changes of intensity.")
     flags.DEFINE_bool("jit", True, "Let XLA fuse the level set evolution.")
     flags.DEFINE_enum(
         "mixed_precision", "auto", PRECISIONS, "Of the convolutions; auto: bfloat16 where the CPU has it."

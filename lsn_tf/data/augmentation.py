@@ -1,5 +1,8 @@
 """Random changes of slices, such as other scanners, patients and fields of view make; the mask follows the image.
 
+Slices are bent too, by smooth waves, as organs differ from patient to patient (elastic deformation: Ronneberger et al.,
+2015, doi:10.1007/978-3-319-24574-4_28).
+
 All that is random is one row of uniform numbers a slice: equal draws give equal slices, on every backend.
 """
 
@@ -13,6 +16,9 @@ AIR_HU = -1000.0
 MAX_ROTATION = math.radians(15.0)
 MAX_ZOOM = 0.2  # of the size
 MAX_SHIFT = 0.1  # of the side
+WAVES = "first", "second"  # of the displacement along each axis
+MAX_BEND = 0.03  # of the side, height of each wave
+WAVE_LENGTHS = 0.5, 1.0  # of the side, shortest and longest
 MAX_CONTRAST = 0.25  # of the intensity
 MAX_INTENSITY_SHIFT_HU = 25.0
 DARK_SHARE = 0.1  # of the slices have a darker target, as fat makes a liver
@@ -46,6 +52,8 @@ IDENTITY = {
     "bottom": 0.0,
     "left": 0.0,
     "right": 0.0,
+    "bend": 0.0,
+    **{f"{wave}_{axis}_{part}": 0.0 for wave in WAVES for axis in "yx" for part in ("direction", "length", "phase")},
 }
 
 
@@ -139,7 +147,7 @@ def _side_of_target(mask, drawn):
 
 
 def _source(drawn, negative, size):
-    """Returns where each pixel comes from, (y, x), (batch, height, width): an affine map about the middle.
+    """Returns where each pixel comes from, (y, x), (batch, height, width): an affine map about the middle, bent.
 
     Half of the negatives are also moved, towards the side of which they have lost the target.
     """
@@ -153,10 +161,24 @@ def _source(drawn, negative, size):
     shift_x = MAX_SHIFT * _signed(drawn["shift_x"]) - far * along_x
     middle_y, middle_x = (height - 1.0) / 2.0, (width - 1.0) / 2.0
     from_y, from_x = y - middle_y, x - middle_x
+    bend_y, bend_x = (_bend(drawn, axis, y / height, x / width) for axis in "yx")
     return (
-        cos * from_y + sin * from_x + middle_y + height * shift_y,
-        cos * from_x - sin * from_y + middle_x + width * shift_x,
+        cos * from_y + sin * from_x + middle_y + height * (shift_y + bend_y),
+        cos * from_x - sin * from_y + middle_x + width * (shift_x + bend_x),
     )
+
+
+def _bend(drawn, axis: str, y, x):
+    """Returns the displacement along an axis at (y, x), all of the side: plane waves, (batch, height, width)."""
+    displacement = 0.0
+    shortest, longest = WAVE_LENGTHS
+    for wave in WAVES:
+        part = {name: drawn[f"{wave}_{axis}_{name}"] for name in ("direction", "length", "phase")}
+        along_y, along_x = _direction(part)
+        length = shortest + (longest - shortest) * part["length"]
+        cycles = (along_y * y + along_x * x) / length + part["phase"]
+        displacement = displacement + MAX_BEND * drawn["bend"] * ops.sin(2.0 * math.pi * cycles)
+    return displacement
 
 
 def _sample(image, y, x, fill: float):

@@ -69,6 +69,49 @@ def test_the_mask_moves_with_the_image(rng, disc):
     assert np.ptp([np.argwhere(m[..., 0]).mean(axis=0) for m in inside], axis=0).min() > 2
 
 
+def bent(rng, slices: int = 8, **values: float) -> np.ndarray:
+    """Returns draws that bend slices, and change nothing else but what is named."""
+    waves = [name for name in IDENTITY if name.startswith(augmentation.WAVES)]
+    return draws_with(slices, bend=1.0, **{name: rng.random(slices) for name in waves}, **values)
+
+
+def sources(draws: np.ndarray, side: int) -> np.ndarray:
+    """Returns from where each pixel takes its value, (axis, slice, y, x), by augmenting the coordinates themselves."""
+    coordinates = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij")).astype(np.float32)
+    images = [np.tile(axis[None, ..., None], (len(draws), 1, 1, 1)) for axis in coordinates]
+    return np.stack([augmented(image, np.zeros_like(image), draws)[0][..., 0] for image in images])
+
+
+def test_bending_moves_no_pixel_by_more_than_the_height_of_its_waves(rng):
+    side, reach = 64, len(augmentation.WAVES) * augmentation.MAX_BEND * 64
+    far = int(reach) + 1  # from where nothing comes from beyond the frame
+    moved = sources(bent(rng), side)[:, :, far:-far, far:-far] - sources(draws_with(8), side)[:, :, far:-far, far:-far]
+    assert np.abs(moved).max() <= reach + 1e-3
+    assert (np.abs(moved).max(axis=(2, 3)) > 0.25 * reach).all()  # y and x of each slice
+
+
+def test_a_wave_is_a_plane_wave_of_the_drawn_direction_length_and_phase():
+    side, along_x, phase = 64, 0.0, 0.25  # a direction of 0 is along x
+    wave = {"first_y_direction": along_x, "first_y_length": 1.0, "first_y_phase": phase, "second_y_phase": 0.5}
+    still = {"second_y_direction": 0.25, "first_x_length": 1.0, "second_x_length": 1.0, "second_x_phase": 0.5}
+    y, x = sources(draws_with(1, bend=1.0, **wave, **still, second_y_length=1.0), side)[:, 0]
+    rows, columns = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
+    height = augmentation.MAX_BEND * side
+    wanted = np.cos(2 * np.pi * columns / side) - np.sin(2 * np.pi * rows / side)  # the second one runs along y
+    inner = slice(5, -5)
+    np.testing.assert_allclose((y - rows)[inner, inner], height * wanted[inner, inner], atol=1e-3)
+    np.testing.assert_allclose((x - columns)[inner, inner], 0.0, atol=1e-3)  # two waves that cancel
+
+
+def test_no_slice_is_folded(rng):
+    draws = draws_with(512, bend=1.0)
+    for name in ("rotation", "zoom", *(name for name in IDENTITY if name.startswith(augmentation.WAVES))):
+        draws[:, list(IDENTITY).index(name)] = rng.random(512)
+    y, x = sources(draws, 48)[:, :, 14:-14, 14:-14]  # away from the air beyond the frame
+    (y_y, y_x), (x_y, x_x) = np.gradient(y, axis=(1, 2)), np.gradient(x, axis=(1, 2))
+    assert (y_y * x_x - y_x * x_y).min() > 0.05  # the Jacobian determinant
+
+
 @pytest.mark.parametrize("distance", [0.0, 0.25, 0.9], ids=["moved by half", "moved further", "not moved"])
 def test_a_negative_has_an_empty_mask_and_air_where_its_target_was(rng, image, disc, distance):
     negative = {"negative": 0.05, "direction": rng.random(8), "distance": distance, "rotation": rng.random(8)}
