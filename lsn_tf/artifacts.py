@@ -23,13 +23,25 @@ class RunDir:
         self.results = self.path / "results.json"
         self.dice = self.path / "dice.csv"
         self.certificate = self.path / "certificate.json"
-        self.saved_model = self.path / "saved_model" / "1"
+        self.saved_models = self.path / "saved_model"
+        self.onnx = self.path / "model.onnx"
+        self.parity = self.path / "parity.json"
         self.failure = self.path / "failure.json"
         self.state = self.path / "state"
         self.tensorboard = self.path / "tensorboard"
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+    @property
+    def saved_model(self) -> pathlib.Path:
+        """The SavedModel of the highest version, or where the first will be."""
+        return newest_version(self.saved_models) or self.saved_models / "1"
+
+    @property
+    def next_saved_model(self) -> pathlib.Path:
+        """Where the next SavedModel goes. Servers watch for higher versions, and keep to one that they have loaded."""
+        return self.saved_models / str(1 + max(_numbers(self.saved_models), default=0))
 
     def read_config(self) -> dict[str, Any]:
         """Returns config.json. Raises FileNotFoundError, saying how to make a run, if there is none."""
@@ -39,6 +51,18 @@ class RunDir:
                 f"Make one with: python -m lsn_tf.train --run_dir={self.path}"
             )
         return read_json(self.config)
+
+
+def newest_version(folder: pathlib.Path) -> pathlib.Path | None:
+    """Returns the highest of the numbered SavedModels in a folder; None if there is none."""
+    whole = [number for number in _numbers(folder) if (folder / str(number) / "saved_model.pb").is_file()]
+    return folder / str(max(whole)) if whole else None
+
+
+def _numbers(folder: pathlib.Path) -> list[int]:
+    """Returns the numbers among the names in a folder, as TensorFlow Serving reads versions."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return [int(name) for name in names if re.fullmatch("0|[1-9][0-9]*", name)]
 
 
 def file_name(model: str) -> str:

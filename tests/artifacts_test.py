@@ -32,3 +32,14 @@ def test_a_folder_that_is_no_run_is_refused_with_what_to_do(tmp_path):
 def test_the_description_of_a_model_becomes_a_file_name():
     assert artifacts.file_name("lsn:width=8,steps=4") == "lsn-width-8-steps-4"
     assert artifacts.file_name("lsn_2019") == "lsn_2019"
+
+
+def test_the_highest_version_is_read_and_a_higher_one_is_written(tmp_path):
+    run = artifacts.RunDir(tmp_path)
+    assert run.saved_model == run.next_saved_model == tmp_path / "saved_model" / "1"
+    for version in ("9", "10", "010", "11.unfinished", "old"):
+        (run.saved_models / version).mkdir(parents=True)
+        (run.saved_models / version / "saved_model.pb").touch()
+    (run.saved_models / "12").mkdir()  # of something that was killed
+    assert run.saved_model == artifacts.newest_version(run.saved_models) == run.saved_models / "10"
+    assert run.next_saved_model == run.saved_models / "13"
