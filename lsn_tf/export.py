@@ -1,26 +1,33 @@
-"""Exports a trained model as a SavedModel for serving, and proves that both give the same phi.
+"""Exports a trained model for serving, as a SavedModel or as ONNX, and proves that it is still the model.
 
-    python -m lsn_tf.export --run_dir=runs/lsn
+    python -m lsn_tf.export --run_dir=runs/lsn --format=saved_model,onnx
 
-Writes saved_model/1 and certificate.json in the run. The certificate says what numerical analysis knows of the model:
-consistency of its stencils, CFL number, monotonicity by term, and an attack on its stability.
+Writes saved_model/1 (or the next version, if there is one), model.onnx, certificate.json and parity.json in the run:
+how far phi and masks of each format are from the model's on slices of the held-out fold. A format that differs is not
+written. The certificate says what numerical analysis knows of the model: consistency of its stencils, CFL number,
+monotonicity by term, and an attack on its stability.
 
-Only Keras' TensorFlow backend can write a SavedModel. A run that was trained on JAX is exported on a machine with
-TensorFlow; if the data set lies elsewhere there, --arrays, or --data_dir, says where.
+Only Keras' TensorFlow backend can export. A run that was trained on JAX is exported on a machine with TensorFlow; if
+the data set lies elsewhere there, --arrays, or --data_dir, says where.
 
-The SavedModel's signature serving_default takes
-    image    (batch, height, width, 1), raw HU, any height and width, float32
-    spacing  (batch, 2), pixel size (dy, dx) in mm, float32
-    phi_0    (batch, height, width, 1), the initial contour in mm, float32, only for a network that starts from one
-and gives phi in mm (negative inside), probability, and mask (uint8), all (batch, height, width, 1). The HU window and
-the resampling to the grid of training are inside. For images of another type there is a signature each: serving_int16
-and so on.
+The SavedModel's signatures; all sizes are free, images are raw HU, phi is in mm and negative inside:
+    serving_default  image (batch, height, width, 1), spacing (batch, 2), the pixel size (dy, dx) in mm, and phi_0, only
+                     for a network that starts from a given contour -> phi, probability, mask (uint8), shaped like image
+    volume           image (slices, height, width), spacing (3,) = (dz, dy, dx) -> the same, and volume_ml
+    evolve           image (height, width), spacing (2,), phi_0 (height, width), a contour of the user's, and times (n,)
+                     in seconds of the equation -> phi, probability, mask (n, height, width) at these times, by the
+                     equation on the model's finest grid, and seconds_of_the_model, when the model itself stops there
+    evolve_mask      mask (height, width) uint8 in the place of phi_0
+The last two are those of models that solve an equation. Images are float32; for others there are serving_int16 and so
+on, and volume_int16. ONNX has serving_default. In assets.extra are the model card, the certificate, the sha256 of all
+files and, with pip install 'lsn_tf[serving]', the requests with which TensorFlow Serving warms up.
 """
 
+import contextlib
 import dataclasses
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -28,46 +35,129 @@ import numpy as np
 from absl import flags
 
 from lsn_tf import common_flags
-from lsn_tf.artifacts import RunDir, write_json
+from lsn_tf.artifacts import RunDir, read_json, write_json
 from lsn_tf.certificate import certify
 from lsn_tf.evaluate import load_segmenter, open_run_source, scan_inputs
+from lsn_tf.exported.onnx_file import open_onnx, write_onnx
+from lsn_tf.exported.parity import TOLERANCE_MM, parity
 from lsn_tf.models import AnySize
+from lsn_tf.prediction import predict
+from lsn_tf.weights.packaged import model_card
 
 logger = logging.getLogger(__name__)
-TOLERANCE_MM = 1e-3  # of phi, some 100 mm in float32 after some 20 steps
 PARITY_SLICES = 8
+FORMATS = ("saved_model", "onnx")
+Apply = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 
-def export(run_dir: str, data_dir: str | None = None, arrays: str | None = None) -> dict[str, Any]:
-    """Writes the SavedModel and the certificate of a run.
+def export(
+    run_dir: str,
+    data_dir: str | None = None,
+    arrays: str | None = None,
+    formats: Sequence[str] = ("saved_model",),
+) -> dict[str, Any]:
+    """Writes the model of a run in other formats, its certificate, and how well they agree.
 
     Args:
         run_dir: a finished run.
         data_dir, arrays: where its data set lies, see `open_source`; None for where it lay in training.
+        formats: some of `FORMATS`.
 
     Returns:
-        Where both lie, the largest difference of phi, mm, and whether the model is certified.
+        Where all lies, the largest difference of phi, mm, and whether the model is certified.
 
     Raises:
         FileNotFoundError: if there is no finished run in run_dir.
-        ValueError: if Keras does not run on TensorFlow.
-        RuntimeError: if the SavedModel does not give the model's phi; it is removed then.
+        ValueError: for another format, or if Keras does not run on TensorFlow.
+        RuntimeError: if a format does not give the model's phi and mask; none is written then.
     """
+    if not formats or set(formats) - set(FORMATS):
+        raise ValueError(
+            f"format must be one or some of {', '.join(FORMATS)}. Received {', '.join(formats) or 'none'}."
+        )
     if not writes_saved_models():
         raise ValueError(f"KERAS_BACKEND must be tensorflow to export. Received {keras.backend.backend()!r}.")
-    from lsn_tf.saved_model import largest_difference, write_saved_model
-
     run, model, inputs = _run_model_and_slices(run_dir, data_dir, arrays)
-    write_saved_model(model, run.saved_model)
-    difference = largest_difference(model, run.saved_model, inputs)
-    if not difference <= TOLERANCE_MM:
-        shutil.rmtree(run.saved_model)
-        raise RuntimeError(
-            f"the SavedModel must give the model's phi within {TOLERANCE_MM} mm. They differ by {difference} mm, "
-            f"so it was removed. Please report this with {run.config}."
-        )
-    exported = {"saved_model": str(run.saved_model), "largest_difference_mm": difference}
-    return exported | _write_certificate(run, model, inputs)
+    expected = predict(model, inputs, PARITY_SLICES)  # before the model is made ready for export
+    certificate = certify(model.model, model.grid_inputs(inputs))
+    trained = run.read_config()
+    card = model_card(trained, model.model, trained["model"], _scores(run), certificate)
+    with contextlib.ExitStack() as stack:
+        staged = {name: stack.enter_context(STAGES[name](run, model, card, certificate)) for name in formats}
+        rows = [row for name, (_, calls) in staged.items() for row in _parity_rows(name, calls, expected, inputs)]
+        _check_parity(rows, run)
+        places = {name: str(publish()) for name, (publish, _) in staged.items()}
+    write_json(run.certificate, certificate)
+    kept = read_json(run.parity)["formats"] if run.parity.is_file() else []
+    kept = [row for row in kept if row["format"] not in formats]
+    held_out = {"dataset": trained["dataset"], "fold": trained["fold"], "slices": len(expected)}
+    tolerance = {"model_sha256": certificate["model_sha256"], "tolerance_mm": TOLERANCE_MM}
+    write_json(run.parity, {**tolerance, "formats": [*kept, *({**row, **held_out} for row in rows)]})
+    largest = max(row["largest_difference_mm"] for row in rows)
+    return {**places, "parity": str(run.parity), "largest_difference_mm": largest} | _certified(run, certificate)
+
+
+@contextlib.contextmanager
+def _staged_saved_model(run: RunDir, model: AnySize, card, certificate) -> Iterator[tuple[Callable, dict[str, Apply]]]:
+    """Gives what makes a SavedModel the run's next version, and its functions; it is gone if that was not called."""
+    from lsn_tf.saved_model import open_signature, write_saved_model
+
+    staged = run.saved_models / "unchecked"  # no version that a server would load
+    write_saved_model(model, staged, card, certificate)
+    names = ["serving_default"] + ["volume"] * (model.model.given_contour is None)
+    try:
+        yield lambda: staged.rename(run.next_saved_model), {name: open_signature(staged, name) for name in names}
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _staged_onnx(run: RunDir, model: AnySize, card, certificate) -> Iterator[tuple[Callable, dict[str, Apply]]]:
+    """Gives what makes an ONNX file that of the run, and its function; it is gone if that was not called."""
+    staged = run.onnx.with_name(f"unchecked-{run.onnx.name}")
+    try:
+        write_onnx(model, staged, card)
+        yield lambda: staged.replace(run.onnx), {"serving_default": open_onnx(staged)[0]}
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+STAGES = {"saved_model": _staged_saved_model, "onnx": _staged_onnx}
+
+
+def _parity_rows(
+    name: str, calls: Mapping[str, Apply], expected: np.ndarray, inputs: Mapping[str, np.ndarray]
+) -> Iterator[dict[str, Any]]:
+    for signature, call in calls.items():
+        if signature == "volume":
+            volume = {"image": inputs["image"][..., 0], "spacing": np.append(np.float32(1), inputs["spacing"][0])}
+            given = {key: value[..., None] for key, value in call(volume).items() if np.ndim(value) == 3}
+        else:
+            given = call(inputs)
+        yield {"format": name, "signature": signature, **parity(expected, given)}
+
+
+def _check_parity(rows: Sequence[Mapping[str, Any]], run: RunDir) -> None:
+    for row in rows:
+        if not row["agree"]:
+            raise RuntimeError(
+                f"the {row['format']} must give the model's phi within {TOLERANCE_MM} mm, and its mask. "
+                f"{row['signature']} differs by {row['largest_difference_mm']} mm and in {row['differing_pixels']} "
+                f"pixels, so it was removed. Please report this with {run.config}."
+            )
+
+
+def _scores(run: RunDir) -> dict[str, Any]:
+    """Returns the scores of the held-out fold, as far as the run has been evaluated, for its card."""
+    results = read_json(run.results) if run.results.is_file() else {}
+    told = {
+        "Dice per scan, mean": "dice_per_scan_mean",
+        "Dice per scan, median": "dice_per_scan_median",
+        "Dice per scan, min": "dice_per_scan_min",
+        "HD95, mean, mm": "hd95_mm_mean",
+        "Scans": "scans",
+    }
+    return {f"{name} (held-out fold)": results[key] for name, key in told.items() if results.get(key) is not None}
 
 
 def writes_saved_models() -> bool:
@@ -81,12 +171,13 @@ def write_certificate(run_dir: str) -> dict[str, Any]:
     Raises:
         FileNotFoundError: if there is no finished run in run_dir.
     """
-    return _write_certificate(*_run_model_and_slices(run_dir))
-
-
-def _write_certificate(run: RunDir, model: AnySize, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    run, model, inputs = _run_model_and_slices(run_dir)
     certificate = certify(model.model, model.grid_inputs(inputs))
     write_json(run.certificate, certificate)
+    return _certified(run, certificate)
+
+
+def _certified(run: RunDir, certificate: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "certificate": str(run.certificate),
         "certified": certificate["certified"],
@@ -107,10 +198,11 @@ def _run_model_and_slices(
 
 
 def print_results(results: Mapping[str, Any]) -> None:
-    """Prints where the SavedModel lies and how well it agrees."""
-    print(
-        f"{results['saved_model']}: phi differs from the model's by at most {results['largest_difference_mm']:.2g} mm"
-    )
+    """Prints where the formats lie and how well they agree."""
+    for name in FORMATS:
+        if name in results:
+            print(f"{results[name]}: written")
+    print(f"{results['parity']}: phi differs from the model's by at most {results['largest_difference_mm']:.2g} mm")
     verdict = "certified" if results["certified"] else "not certified"
     print(f"{results['certificate']}: {verdict}, {results['certificate_reason']}")
 
@@ -118,13 +210,14 @@ def print_results(results: Mapping[str, Any]) -> None:
 def main() -> dict[str, Any]:
     """Reads the flags and exports."""
     values = flags.FLAGS
-    return export(values.run_dir, values.data_dir, values.arrays)
+    return export(values.run_dir, values.data_dir, values.arrays, values.format)
 
 
 def define_flags() -> None:
     """Defines the flags of this command."""
     common_flags.define_run_dir_flag()
     common_flags.define_arrays_flag()
+    flags.DEFINE_list("format", ["saved_model"], f"What to write, of {', '.join(FORMATS)}.")
     flags.DEFINE_string("data_dir", None, "Where TFDS keeps prepared data sets (default: as in training).")
 
 

@@ -1,60 +1,82 @@
 """The SavedModel of a trained model: raw HU of any type and size in, phi, probability and mask out."""
 
+import logging
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from lsn_tf.layers import Occupancy
+from lsn_tf.artifacts import write_json
+from lsn_tf.exported.manifest import write_manifest
+from lsn_tf.exported.signatures import signatures
+from lsn_tf.exported.warm_up import can_write_warm_up, write_warm_up
 from lsn_tf.models import AnySize
-from lsn_tf.numerics.level_sets import INSIDE
-from lsn_tf.training.tracing import trace_steps_once
+from lsn_tf.weights.packaged import as_markdown
 
-INPUTS = ("image", "spacing", "phi_0")  # the last where a model starts from a given contour
-IMAGE_DTYPES = ("float16", "float32", "float64", "uint8", "int8", "uint16", "int16", "int32", "int64")
+logger = logging.getLogger(__name__)
+CARD, CARD_TEXT, CERTIFICATE = (f"assets.extra/{name}" for name in ("card.json", "README.md", "certificate.json"))
 
 
-def write_saved_model(model: AnySize, folder: pathlib.Path) -> None:
-    """Writes a SavedModel with one signature for each type of image; a folder there is replaced when it is whole."""
-    probability = Occupancy()
-    trace_steps_once(model.model, jit_compile=False)
+def write_saved_model(
+    model: AnySize,
+    folder: pathlib.Path,
+    card: Mapping[str, Any] | None = None,
+    certificate: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes a SavedModel with all `signatures`; a folder there is replaced when it is whole.
 
-    def signature(dtype):
-        return _signature(dtype, model.model.given_contour is not None)
-
-    @tf.function(input_signature=signature("float32"))  # traced once for all types of images
-    def segment(image, *others):
-        phi = model(dict(zip(INPUTS, (image, *others), strict=False)))
-        return {"phi": phi, "probability": probability(phi), "mask": tf.cast(phi * INSIDE > 0, tf.uint8)}
-
-    def serve(image, *others):
-        return segment(tf.cast(image, tf.float32), *others)
-
+    Args:
+        model: a trained model; it is changed, see `signatures`.
+        folder: of the SavedModel; for TensorFlow Serving its name is the number of a version.
+        card: what a user must know of the model; written beside it, like the certificate.
+        certificate: of the model.
+    """
     temporary = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(temporary, ignore_errors=True)
-    archive = keras.export.ExportArchive()
+    archive, found = keras.export.ExportArchive(), signatures(model)
     archive.track(model)
-    for dtype in IMAGE_DTYPES:
-        name = "serving_default" if dtype == "float32" else f"serving_{dtype}"
-        archive.add_endpoint(name, serve, input_signature=signature(dtype))
+    for name, signature in found.items():
+        archive.add_endpoint(name, signature.function, input_signature=signature.specs)
     archive.write_out(str(temporary), verbose=False)
+    if card:
+        write_json(temporary / CARD, card)
+        (temporary / CARD_TEXT).write_text(as_markdown(card))
+    if certificate:
+        write_json(temporary / CERTIFICATE, certificate)
+    if can_write_warm_up():
+        specs = {name: {spec.name: spec for spec in signature.specs} for name, signature in found.items()}
+        write_warm_up(temporary, model.model.name, specs)
+    else:
+        logger.info("No warm-up requests for TensorFlow Serving were written: pip install 'lsn_tf[serving]'.")
+    write_manifest(temporary)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
 
 
-def _signature(dtype: str, from_given: bool) -> list[tf.TensorSpec]:
-    specs = [
-        tf.TensorSpec((None, None, None, 1), dtype, name="image"),
-        tf.TensorSpec((None, 2), tf.float32, name="spacing"),
-    ]
-    return specs + [tf.TensorSpec((None, None, None, 1), tf.float32, name="phi_0")] * from_given
+def open_signature(
+    folder: pathlib.Path, name: str = "serving_default"
+) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
+    """Returns a function of a SavedModel, {input: array} -> {output: array}, with its inputs as `inputs`.
 
+    Raises:
+        ValueError: if the folder holds no SavedModel, or one without it.
+    """
+    try:
+        loaded = tf.saved_model.load(str(folder))
+        signature = loaded.signatures[name]
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{folder}: expected a SavedModel that export has written. Received {' '.join(str(error).split())}"
+        ) from error
+    specs = signature.structured_input_signature[1]
 
-def largest_difference(model: AnySize, folder: pathlib.Path, inputs: Mapping[str, np.ndarray]) -> float:
-    """Returns max |phi of the model - phi of the SavedModel|, mm, on these slices."""
-    served = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    tensors = {name: tf.constant(values, tf.float32) for name, values in inputs.items()}
-    return float(tf.reduce_max(tf.abs(model(tensors) - served(**tensors)["phi"])))
+    def apply(batch):
+        tensors = {key: tf.constant(array, specs[key].dtype) for key, array in batch.items()}
+        return {key: tensor.numpy() for key, tensor in signature(**tensors).items()}
+
+    apply.inputs, apply.keeps_alive = set(specs), loaded  # a signature does not own its variables
+    return apply

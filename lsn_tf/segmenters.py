@@ -1,4 +1,4 @@
-"""A trained model as a user names it, a run, a SavedModel or packaged weights -> one way to call it: HU in, phi out."""
+"""A trained model as a user names it, a run, SavedModel, ONNX or packaged weights -> one way to call it: HU to phi."""
 
 import dataclasses
 import os
@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from lsn_tf.artifacts import RunDir, read_json
+from lsn_tf.artifacts import RunDir, newest_version, read_json
 from lsn_tf.certificate import check_certificate
+from lsn_tf.exported.manifest import check_manifest
+from lsn_tf.exported.onnx_file import open_onnx
 from lsn_tf.models import AnySize
 from lsn_tf.weights import packaged
 
@@ -50,12 +52,13 @@ def open_segmenter(model: str | os.PathLike | None = None) -> Segmenter:
     """Returns the model that a user names.
 
     Args:
-        model: folder of a training run, of a SavedModel, or of numbered versions of one; a name of the packaged
-            weights; None for the default of these.
+        model: folder of a training run, of a SavedModel, or of numbered versions of one; an .onnx file; a name of the
+            packaged weights; None for the default of these.
 
     Raises:
-        ValueError: if it is none of these, or needs a contour to start from.
+        ValueError: if it is none of these, is not what its manifest says, or needs a contour to start from.
         FileNotFoundError: if the run has not finished.
+        ImportError: if there is no ONNX Runtime to run an .onnx file.
     """
     known = packaged.names()
     if model is None and DEFAULT not in known:
@@ -67,10 +70,12 @@ def open_segmenter(model: str | os.PathLike | None = None) -> Segmenter:
     if (run := RunDir(folder)).config.is_file():
         trained = run.read_config()
         return _of_keras(load_segmenter(run), trained["model"], str(folder), trained["target"])
-    if saved := _saved_model_in(folder):
+    if saved := saved_model_in(folder):
         return _of_saved_model(saved)
+    if folder.suffix == ".onnx" and folder.is_file():
+        return _of_onnx(folder)
     raise ValueError(
-        "model must be the folder of a training run or of a SavedModel"
+        "model must be the folder of a training run or of a SavedModel, or an .onnx file"
         + (f", or one of {', '.join(known)}" if known else "")
         + f". Received {folder}."
     )
@@ -106,36 +111,31 @@ def _of_keras(segmenter: AnySize, name: str, origin: str, target: str) -> Segmen
 
 
 def _of_saved_model(folder: pathlib.Path) -> Segmenter:
-    import tensorflow as tf
+    check_manifest(folder)
+    from lsn_tf.saved_model import CARD, open_signature  # TensorFlow takes seconds to import
 
-    try:
-        loaded = tf.saved_model.load(str(folder))
-        signature = loaded.signatures["serving_default"]
-        inputs, outputs = set(signature.structured_input_signature[1]), set(signature.structured_outputs)
-    except (OSError, KeyError, ValueError) as error:
+    if not (folder / CARD).is_file():
         raise ValueError(
-            f"{folder}: expected a SavedModel that export has written. Received {' '.join(str(error).split())}"
-        ) from error
-    if "phi_0" in inputs:
-        raise _needs_start(str(folder))
-    if inputs != {"image", "spacing"} or "phi" not in outputs:
-        raise ValueError(
-            f"{folder}: expected the signature image, spacing -> phi. Received {sorted(inputs)} -> {sorted(outputs)}."
+            f"{folder}: expected the model card {CARD}, which says what the model segments. Received none. "
+            "Export the run again with: python -m lsn_tf.export"
         )
+    run, card = open_signature(folder), read_json(folder / CARD)
+    if "phi_0" in run.inputs:
+        raise _needs_start(str(folder))
+    name = f"{card['name']}, SavedModel {folder.name}"
+    return Segmenter(name, str(folder), card["target"], lambda batch: run(batch)["phi"])
 
-    def apply(batch):
-        return signature(**{name: tf.constant(values) for name, values in batch.items()})["phi"].numpy()
 
-    apply.keeps_alive = loaded  # a signature does not own its variables
-    return Segmenter(f"SavedModel {folder.name}", str(folder), "liver", apply)
+def _of_onnx(path: pathlib.Path) -> Segmenter:
+    run, card = open_onnx(path)
+    if "phi_0" in run.inputs:
+        raise _needs_start(str(path))
+    return Segmenter(f"{card['name']}, ONNX", str(path), card["target"], lambda batch: run(batch)["phi"])
 
 
-def _saved_model_in(folder: pathlib.Path) -> pathlib.Path | None:
+def saved_model_in(folder: pathlib.Path) -> pathlib.Path | None:
     """Returns the SavedModel in a folder: itself, or the highest of its numbered versions; None if there is none."""
-    if (folder / "saved_model.pb").is_file():
-        return folder
-    versions = [path for path in folder.glob("*/saved_model.pb") if path.parent.name.isdigit()]
-    return max(versions, key=lambda path: int(path.parent.name)).parent if versions else None
+    return folder if (folder / "saved_model.pb").is_file() else newest_version(folder)
 
 
 def _needs_start(origin: str) -> ValueError:

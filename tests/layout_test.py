@@ -29,12 +29,13 @@ LIBRARY = {
     "models": ("numerics", "layers"),
     "prediction": (),
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models", "prediction"),
-    "saved_model": ("numerics", "layers", "models", "training"),
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
     "studies": ("artifacts", "compilation", "numerics", "analysis", "data", "layers", "models", "solver"),
     "certificate": ("numerics", "layers", "models", "solver"),
     "weights": ("artifacts", "models"),
-    "segmenters": ("artifacts", "certificate", "models", "weights"),
+    "exported": ("artifacts", "numerics", "layers", "metrics", "models"),
+    "saved_model": ("artifacts", "exported", "models", "weights"),
+    "segmenters": ("artifacts", "certificate", "exported", "models", "saved_model", "weights"),
 }
 # Each may import the library and the verbs before it.
 VERBS = (
@@ -87,8 +88,10 @@ USES_TENSORFLOW = (
     "lsn_tf/analysis/formats/saved_model.py",
     "lsn_tf/compilation.py",
     "lsn_tf/data/sources.py",
+    "lsn_tf/exported/mask_distance.py",
+    "lsn_tf/exported/signatures.py",
+    "lsn_tf/exported/warm_up.py",
     "lsn_tf/saved_model.py",
-    "lsn_tf/segmenters.py",
     "lsn_tf/studies/saved_formats.py",
     "lsn_tf/training/fitting.py",
     "lsn_tf/training/tracing.py",

@@ -6,6 +6,7 @@ import pytest
 
 from lsn_tf import segmenters
 from lsn_tf.artifacts import RunDir, write_json
+from lsn_tf.exported.onnx_file import write_onnx
 from lsn_tf.models import AnySize, LevelSetNetwork
 from lsn_tf.saved_model import write_saved_model
 from lsn_tf.segmenters import open_segmenter
@@ -34,19 +35,20 @@ def test_every_format_gives_the_same_phi(run, rng):
     model = AnySize(keras.saving.load_model(run.model, compile=False), 16)
     spacing = np.tile(np.float32(SPACING_MM), (3, 1))
     expected = np.asarray(model({"image": image[..., None].astype(np.float32), "spacing": spacing}))[..., 0]
-    write_saved_model(model, run.saved_model)
-    packaged.write_weights(run, "lsn", {}, run.path.parent / "weights")
-    for name in (run.path, run.saved_model, run.saved_model.parent, "lsn", None):
+    card = packaged.write_weights(run, "lsn", {}, run.path.parent / "weights")
+    write_saved_model(model, run.saved_model, card)
+    write_onnx(model, run.onnx, card)
+    for name in (run.path, run.saved_model, run.saved_models, run.onnx, "lsn", None):
         segmenter = open_segmenter(name)
         np.testing.assert_allclose(segmenter.phi(image, SPACING_MM), expected, atol=1e-4, err_msg=segmenter.origin)
-        assert segmenter.target == ("liver" if "saved_model" in segmenter.origin else "tumor")
+        assert segmenter.target == "tumor"
 
 
 def test_the_highest_version_of_a_saved_model_is_taken(tmp_path):
     for version in ("9", "10", "old"):
         (tmp_path / version).mkdir()
         (tmp_path / version / "saved_model.pb").touch()
-    assert segmenters._saved_model_in(tmp_path) == tmp_path / "10"
+    assert segmenters.saved_model_in(tmp_path) == tmp_path / "10"
 
 
 def test_without_packaged_weights_a_model_must_be_given(run):
@@ -56,15 +58,37 @@ def test_without_packaged_weights_a_model_must_be_given(run):
 
 @pytest.mark.parametrize("name", ["lsn", "none"])
 def test_what_is_no_model_is_refused(run, tmp_path, name):
-    with pytest.raises(ValueError, match="model must be the folder of a training run or of a SavedModel. Received"):
+    with pytest.raises(
+        ValueError, match="model must be the folder of a training run or of a SavedModel, or an .onnx file. Received"
+    ):
         open_segmenter(tmp_path / name)
 
 
-def test_a_damaged_saved_model_is_refused_in_one_line(run, tmp_path):
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "saved_model.pb").write_bytes(b"damaged")
-    with pytest.raises(ValueError, match="expected a SavedModel that export has written") as caught:
-        open_segmenter(tmp_path / "1")
+def test_a_saved_model_of_which_one_byte_was_changed_is_refused_in_one_line(run):
+    card = packaged.write_weights(run, "lsn", {}, run.path.parent / "weights")
+    write_saved_model(AnySize(keras.saving.load_model(run.model, compile=False), 16), run.saved_model, card)
+    assert open_segmenter(run.saved_model).target == "tumor"
+    path = run.saved_model / "variables" / "variables.data-00000-of-00001"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"Changed, added or lost: variables/{path.name}") as caught:
+        open_segmenter(run.saved_model)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_saved_model_that_does_not_say_what_it_segments_is_refused(run):
+    write_saved_model(AnySize(keras.saving.load_model(run.model, compile=False), 16), run.saved_model)
+    with pytest.raises(ValueError, match="expected the model card .*python -m lsn_tf.export"):
+        open_segmenter(run.saved_model)
+
+
+@pytest.mark.parametrize("name", ["1/saved_model.pb", "model.onnx"])
+def test_a_damaged_model_is_refused_in_one_line(run, tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="that export has written|which export writes") as caught:
+        open_segmenter(tmp_path / name.removesuffix("/saved_model.pb"))
     assert "\n" not in str(caught.value)
 
 

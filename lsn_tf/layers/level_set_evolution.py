@@ -77,10 +77,10 @@ class LevelSetEvolution(keras.layers.Layer):
     def call(self, phi, fields, spacing, training=None):
         if self.tied:
             count = self.steps if training else self.steps_in_use
-            return self._advance(self.euler_steps[0], phi, fields, spacing, count)
+            return self.advance(self.euler_steps[0], phi, fields, spacing, count)
         for n, step in enumerate(self.euler_steps):
             own = {name: ops.split(field, self.steps, axis=-1)[n] for name, field in fields.items()}
-            phi = self._advance(step, phi, own, spacing, 1)
+            phi = self.advance(step, phi, own, spacing, 1)
         return phi
 
     @property
@@ -88,7 +88,8 @@ class LevelSetEvolution(keras.layers.Layer):
         """How many steps there are outside of training."""
         return self.steps + self.further_steps
 
-    def _advance(self, step, phi, fields, spacing, count):
+    def advance(self, step, phi, fields, spacing, count):
+        """Returns phi after `count` steps of one kind."""
         time_step = self.stable_time_step(step, fields, spacing)
         if has_adjoint(step):
             return self._march(step, phi, fields, spacing, time_step, count)

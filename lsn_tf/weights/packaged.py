@@ -60,10 +60,12 @@ def write_weights(run: RunDir, name: str, scores: Mapping[str, Any], folder: pat
         content = partial.read_bytes()
         if len(content) > LARGEST_BYTES:
             raise ValueError(f"{name} must take at most {LARGEST_BYTES:,} bytes. It takes {len(content):,}.")
-    card = _card(run, trained, model, name, content, scores)
+    certificate = read_json(run.certificate) if run.certificate.is_file() else {}
+    card = model_card(trained, model, name, scores, certificate)
+    card |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     write_json(folder / f"{name}.json", card)
     with replaced(folder / f"{name}.md") as temporary:
-        temporary.write_text(_as_markdown(card))
+        temporary.write_text(as_markdown(card))
     return card
 
 
@@ -85,8 +87,22 @@ def load_weights(name: str, folder: pathlib.Path = FOLDER) -> tuple[AnySize, dic
     return AnySize(keras.saving.load_model(path, compile=False), card["image_size"]), card
 
 
-def _card(run: RunDir, trained, model: keras.Model, name: str, content: bytes, scores) -> dict[str, Any]:
-    certificate = read_json(run.certificate) if run.certificate.is_file() else {}
+def model_card(
+    trained: Mapping[str, Any],
+    model: keras.Model,
+    name: str,
+    scores: Mapping[str, Any],
+    certificate: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Returns what a user must know of a model.
+
+    Args:
+        trained: config.json of its run.
+        model: the trained model.
+        name: what users call it.
+        scores: see `write_weights`.
+        certificate: of the model; empty for none.
+    """
     return {
         "name": name,
         "intended_use": INTENDED_USE,
@@ -103,13 +119,14 @@ def _card(run: RunDir, trained, model: keras.Model, name: str, content: bytes, s
         "scores": dict(scores),
         "certified": certificate.get("certified"),
         "certificate_reason": certificate.get("reason"),
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
     }
 
 
-def _as_markdown(card: Mapping[str, Any]) -> str:
-    data = card["data"]
+def as_markdown(card: Mapping[str, Any]) -> str:
+    """Returns a model card for people, Markdown; with the checksum of the model's file if it has one."""
+    data, file = card["data"], ""
+    if "sha256" in card:
+        file = f"\n* File: {card['bytes']:,} bytes, sha256 `{card['sha256']}`, checked whenever it is loaded."
     scores = "\n".join(f"| {name} | {value} |" for name, value in card["scores"].items())
     return f"""# Model card: {card["name"]}
 
@@ -121,8 +138,7 @@ def _as_markdown(card: Mapping[str, Any]) -> str:
   same licence.
 * Training: `{card["command"]}`, {card["epochs"]} epochs, seed {card["seed"]}, window {card["window_hu"]} HU, slices of
   {card["image_size"]} × {card["image_size"]}; fold held out: {card["fold_held_out"]}.
-* Certificate: {card["certificate_reason"] or "none"}.
-* File: {card["bytes"]:,} bytes, sha256 `{card["sha256"]}`, checked whenever it is loaded.
+* Certificate: {card["certificate_reason"] or "none"}.{file}
 
 ## Scores
 

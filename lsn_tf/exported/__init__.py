@@ -1,0 +1,1 @@
+"""What an exported model consists of: its signatures, and what lies beside them to trust it."""
