@@ -369,7 +369,7 @@ def define_flags() -> None:
     """Defines the flags of this command."""
     flags.DEFINE_multi_string("input", None, "NIfTI file, folder of a DICOM series, folder of NIfTI files; repeatable.")
     flags.DEFINE_string("output", None, "Mask to write, .nii or .nii.gz, or a folder.")
-    flags.DEFINE_string("model", None, "Folder of a run or of a SavedModel, or packaged weights by name.")
+    flags.DEFINE_string("model", None, "Folder of a run or of a SavedModel, .onnx file, or packaged weights by name.")
     flags.DEFINE_list("save", [], f"What else to write: {', '.join(EXTRAS)}.")
     flags.DEFINE_bool("largest_component", False, "Keep the largest component alone.")
     flags.DEFINE_bool("fill_holes", False, "Fill what is enclosed on all sides.")
