@@ -88,11 +88,7 @@ def export(
         _check_parity(rows, run)
         places = {name: str(publish()) for name, (publish, _) in staged.items()}
     write_json(run.certificate, certificate)
-    kept = read_json(run.parity)["formats"] if run.parity.is_file() else []
-    kept = [row for row in kept if row["format"] not in formats]
-    held_out = {"dataset": trained["dataset"], "fold": trained["fold"], "slices": len(expected)}
-    tolerance = {"model_sha256": certificate["model_sha256"], "tolerance_mm": TOLERANCE_MM}
-    write_json(run.parity, {**tolerance, "formats": [*kept, *({**row, **held_out} for row in rows)]})
+    _write_parity(run, rows, certificate["model_sha256"], trained, len(expected))
     largest = max(row["largest_difference_mm"] for row in rows)
     return {**places, "parity": str(run.parity), "largest_difference_mm": largest} | _certified(run, certificate)
 
@@ -103,9 +99,9 @@ def _staged_saved_model(run: RunDir, model: AnySize, card, certificate) -> Itera
     from lsn_tf.saved_model import open_signature, write_saved_model
 
     staged = run.saved_models / "unchecked"  # no version that a server would load
-    write_saved_model(model, staged, card, certificate)
     names = ["serving_default"] + ["volume"] * (model.model.given_contour is None)
     try:
+        write_saved_model(model, staged, card, certificate)
         yield lambda: staged.rename(run.next_saved_model), {name: open_signature(staged, name) for name in names}
     finally:
         shutil.rmtree(staged, ignore_errors=True)
@@ -145,6 +141,16 @@ def _check_parity(rows: Sequence[Mapping[str, Any]], run: RunDir) -> None:
                 f"{row['signature']} differs by {row['largest_difference_mm']} mm and in {row['differing_pixels']} "
                 f"pixels, so it was removed. Please report this with {run.config}."
             )
+
+
+def _write_parity(run: RunDir, rows: Sequence[Mapping], model_sha256: str, trained: Mapping, slices: int) -> None:
+    """Writes parity.json; what it says of the other formats of the same model is kept."""
+    before = read_json(run.parity) if run.parity.is_file() else {}
+    kept = before["formats"] if before.get("model_sha256") == model_sha256 else []
+    kept = [row for row in kept if row["format"] not in {row["format"] for row in rows}]
+    held_out = {"dataset": trained["dataset"], "fold": trained["fold"], "slices": slices}
+    report = {"model_sha256": model_sha256, "tolerance_mm": TOLERANCE_MM}
+    write_json(run.parity, report | {"formats": kept + [{**row, **held_out} for row in rows]})
 
 
 def _scores(run: RunDir) -> dict[str, Any]:

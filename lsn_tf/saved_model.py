@@ -37,24 +37,31 @@ def write_saved_model(
     """
     temporary = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        _write(model, temporary, card, certificate)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write(model: AnySize, folder: pathlib.Path, card, certificate) -> None:
     archive, found = keras.export.ExportArchive(), signatures(model)
     archive.track(model)
     for name, signature in found.items():
         archive.add_endpoint(name, signature.function, input_signature=signature.specs)
-    archive.write_out(str(temporary), verbose=False)
+    archive.write_out(str(folder), verbose=False)
     if card:
-        write_json(temporary / CARD, card)
-        (temporary / CARD_TEXT).write_text(as_markdown(card))
+        write_json(folder / CARD, card)
+        (folder / CARD_TEXT).write_text(as_markdown(card))
     if certificate:
-        write_json(temporary / CERTIFICATE, certificate)
+        write_json(folder / CERTIFICATE, certificate)
     if can_write_warm_up():
         specs = {name: {spec.name: spec for spec in signature.specs} for name, signature in found.items()}
-        write_warm_up(temporary, model.model.name, specs)
+        write_warm_up(folder, model.model.name, specs)
     else:
         logger.info("No warm-up requests for TensorFlow Serving were written: pip install 'lsn_tf[serving]'.")
-    write_manifest(temporary)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    write_manifest(folder)
 
 
 def open_signature(
