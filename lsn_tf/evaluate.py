@@ -5,7 +5,8 @@
 Reads config.json and model.keras of the run; writes results.json and dice.csv there. Every scan is segmented on its
 own grid, whatever the grid of training, and scored over all its voxels. Other scans than the held-out ones are scored
 with --dataset, --data_dir, --arrays and --fold into another --results_dir: --fold=extra takes the volumes that no
-published fold covers, --fold=all everything in a data set that the run was not trained on.
+published fold covers, --fold=all everything in a data set that the run was not trained on. A run of
+train --fold=none has held out nothing, so it can be scored on such scans alone.
 
 A network that improves given contours (`lsn_refiner`) starts from the masks of another run with --start_from=RUN_DIR,
 otherwise from simulated contours: the *reference*, with errors such as a user makes (or a click inside it, as
@@ -26,7 +27,7 @@ from absl import flags
 from lsn_tf import common_flags, scoring
 from lsn_tf.artifacts import RunDir, machine, write_csv, write_json
 from lsn_tf.data.contours import simulated_contours
-from lsn_tf.data.folds import NUM_FOLDS, NUM_VOLUMES
+from lsn_tf.data.folds import NO_FOLD, NUM_FOLDS, NUM_VOLUMES, parsed_fold
 from lsn_tf.data.pipeline import target_mask
 from lsn_tf.data.sources import EXTRA, Fold, Source, is_contiguous, open_source
 from lsn_tf.data.volumes import Scan
@@ -38,6 +39,7 @@ from lsn_tf.segmenters import load_segmenter
 logger = logging.getLogger(__name__)
 ALL = "all"
 SIMULATED = "simulated contours"
+UNSCORED = "trained on the scans of all folds: none is left that it has not seen, and nothing was scored"
 OF_START = ("dice", "hd95_mm", "assd_mm", "surface_dice")  # the scores of the start that dice.csv has too
 SYNTHETIC_NOTICE = "==> SYNTHETIC DATA: the phantom, not CT of patients. These numbers say nothing of patients. <=="
 
@@ -73,12 +75,13 @@ def evaluate(config: Config) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if there is no finished run in run_dir.
-        ValueError: if the fold was seen in training, by this run or by the one that it starts from.
+        ValueError: if the fold was seen in training, by this run or by the one that it starts from, or if there is none
+            that it has not seen.
     """
     run = RunDir(config.run_dir)
     trained = run.read_config()
     source = open_run_source(trained, config.dataset, config.data_dir, config.arrays)
-    fold = trained["fold"] if config.fold is None else config.fold
+    fold = held_out_fold(run) if config.fold is None else config.fold
     folds = source.folds if fold == ALL else (fold,)
     _check_unseen(run, trained, source, folds)
     _check_place(config, trained, source, folds)
@@ -98,6 +101,32 @@ def evaluate(config: Config) -> dict[str, Any]:
     return results
 
 
+def write_unscored(run: RunDir) -> dict[str, Any]:
+    """Writes results.json of a run that has held out nothing: how it was made, without a score. Returns the results."""
+    trained = run.read_config()
+    provenance = _provenance(run, load_segmenter(run), open_run_source(trained), trained, trained["fold"])
+    results = {**scoring.summary([]), "unscored": UNSCORED, **provenance}
+    write_json(run.results, results)
+    return results
+
+
+def held_out_fold(run: RunDir) -> int:
+    """Returns the fold that a run has held out.
+
+    Raises:
+        FileNotFoundError: if this is no run.
+        ValueError: if it has held out none.
+    """
+    fold = run.read_config()["fold"]
+    if fold == NO_FOLD:
+        raise ValueError(
+            f"expected a run with a held-out fold. Received {run.path}, which was trained on all of them, with "
+            f"--fold={NO_FOLD}. Score it on scans of another origin (evaluate --fold=... --results_dir=...), or train "
+            "with --fold=0."
+        )
+    return fold
+
+
 def open_run_source(
     trained: Mapping[str, Any], dataset: str | None = None, data_dir: str | None = None, arrays: str | None = None
 ) -> Source:
@@ -113,9 +142,10 @@ def _check_unseen(run: RunDir, trained: Mapping[str, Any], source: Source, folds
     """Raises ValueError for scans of the training folds of a run."""
     same_scans = _origin(source.name) == _origin(trained["dataset"])
     if same_scans and not set(folds) <= {trained["fold"], EXTRA}:
+        unseen = [] if trained["fold"] == NO_FOLD else [f"{trained['fold']}, the one that {run.path} has held out"]
         raise ValueError(
-            f"fold must be {trained['fold']}, the one that {run.path} has held out, or {EXTRA}; it was trained on the "
-            f"others. Received fold={folds[0] if len(folds) == 1 else ALL}. Scans of another origin must have numbers "
+            f"fold must be {', or '.join([*unseen, EXTRA])}; it was trained on the others. Received "
+            f"fold={folds[0] if len(folds) == 1 else ALL}. Scans of another origin must have numbers "
             f"from {NUM_VOLUMES}."
         )
 
@@ -242,10 +272,22 @@ def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[st
 
 def print_results(results: Mapping[str, Any]) -> None:
     """Prints the table that ends `train` and `evaluate`."""
+    rows = [
+        ("model", f"{results['model']}, {results['parameters']:,} parameters"),
+        *(_score_rows(results) if results["scans"] else [("data", results["dataset"]), ("score", UNSCORED)]),
+        ("seconds of training", f"{results.get('seconds_train', float('nan')):.0f}"),
+        ("artefacts", results["run_dir"]),
+    ]
+    for name, value in rows:
+        print(f"{name:<22} {value}")
+    if results["synthetic"]:
+        print(SYNTHETIC_NOTICE)
+
+
+def _score_rows(results: Mapping[str, Any]) -> list[tuple[str, str]]:
     fold = results["fold"]
     part = {ALL: "all folds", EXTRA: "volumes in no fold"}.get(fold, f"fold {fold} held out")
     rows = [
-        ("model", f"{results['model']}, {results['parameters']:,} parameters"),
         ("data", f"{results['dataset']}, {part}: {results['scans']} scans"),
         ("Dice per scan, mean", f"{results['dice_per_scan_mean']:.4f}"),
         ("Dice per scan, median", f"{results['dice_per_scan_median']:.4f}"),
@@ -254,17 +296,14 @@ def print_results(results: Mapping[str, Any]) -> None:
         ("HD95, mean", _mm(results["hd95_mm_mean"])),
         ("HD95, median", _mm(results["hd95_mm_median"])),
         ("surface distance, mean", _mm(results["assd_mm_mean"])),
-        ("seconds of training", f"{results.get('seconds_train', float('nan')):.0f}"),
-        ("artefacts", results["run_dir"]),
     ]
     if "started_from" in results:
-        rows.insert(2, ("started from", results["started_from"]))
-        rows.insert(3, ("Dice of the start", f"{results['start_dice_mean']:.4f}"))
-        rows.insert(4, ("HD95 of the start", _mm(results["start_hd95_mm_mean"])))
-    for name, value in rows:
-        print(f"{name:<22} {value}")
-    if results["synthetic"]:
-        print(SYNTHETIC_NOTICE)
+        rows[1:1] = [
+            ("started from", results["started_from"]),
+            ("Dice of the start", f"{results['start_dice_mean']:.4f}"),
+            ("HD95 of the start", _mm(results["start_hd95_mm_mean"])),
+        ]
+    return rows
 
 
 def _mm(value: float | None) -> str:
@@ -275,7 +314,7 @@ def main() -> dict[str, Any]:
     """Reads the flags and evaluates."""
     values = flags.FLAGS
     run_dir = values.run_dir
-    fold = int(values.fold) if values.fold and values.fold.isdigit() else values.fold
+    fold = parsed_fold(values.fold) if values.fold else None
     own = {
         name: values[name].value
         for name in ("dataset", "data_dir", "arrays", "results_dir", "start_from", "batch_size")

@@ -37,6 +37,7 @@ from absl import flags
 from lsn_tf import common_flags
 from lsn_tf.artifacts import RunDir, read_json, write_json
 from lsn_tf.certificate import certify
+from lsn_tf.data.folds import NO_FOLD, training_folds
 from lsn_tf.evaluate import load_segmenter, open_run_source, scan_inputs
 from lsn_tf.exported.onnx_file import open_onnx, write_onnx
 from lsn_tf.exported.parity import TOLERANCE_MM, parity
@@ -194,11 +195,13 @@ def _certified(run: RunDir, certificate: Mapping[str, Any]) -> dict[str, Any]:
 def _run_model_and_slices(
     run_dir: str, data_dir: str | None = None, arrays: str | None = None
 ) -> tuple[RunDir, AnySize, dict[str, np.ndarray]]:
-    """Returns a run, its model, and some slices of its held-out fold as they come, with what else it is given."""
+    """Returns a run, its model, and some slices as they come, with what else it is given: of the fold that the run has
+    held out, or of the first one if it has held out none."""
     run = RunDir(run_dir)
     model = load_segmenter(run, certified=False)  # it is about to be certified
     trained = run.read_config()
-    scan = next(open_run_source(trained, data_dir=data_dir, arrays=arrays).scans(trained["fold"]))
+    fold = training_folds(NO_FOLD)[0] if trained["fold"] == NO_FOLD else trained["fold"]
+    scan = next(open_run_source(trained, data_dir=data_dir, arrays=arrays).scans(fold))
     scan = dataclasses.replace(scan, image=scan.image[:PARITY_SLICES], label=scan.label[:PARITY_SLICES])
     return run, model, scan_inputs(model, scan, trained["target"])
 

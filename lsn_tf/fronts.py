@@ -25,7 +25,7 @@ from lsn_tf.artifacts import RunDir
 from lsn_tf.data.pipeline import target_mask
 from lsn_tf.data.sources import Source
 from lsn_tf.data.volumes import Scan
-from lsn_tf.evaluate import load_segmenter, open_run_source, scan_inputs
+from lsn_tf.evaluate import held_out_fold, load_segmenter, open_run_source, scan_inputs
 from lsn_tf.models import AnySize, LevelSetNetwork
 from lsn_tf.solver import to_solver
 from lsn_tf.studies.fronts_figure import Row, check_matplotlib, draw_fronts, fronts_by_grid
@@ -62,17 +62,17 @@ def fronts(config: Config) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if run_dir is no training run, or one that has not finished.
-        ValueError: if the run is of another model, or has no such scan or slice.
+        ValueError: if the run is of another model, has held out no fold, or has no such scan or slice.
     """
     run, output = RunDir(config.run_dir), pathlib.Path(config.output)
     if output.suffix != ".png":
         raise ValueError(f"output must end in .png. Received {config.output}.")
     check_matplotlib()
-    trained = run.read_config()
+    trained, fold = run.read_config(), held_out_fold(run)
     segmenter = _load_level_set_network(run)
     chosen = choose(_read_dice(run), config.scans)
     source = open_run_source(trained, data_dir=config.data_dir, arrays=config.arrays)
-    scans = find_scans(source, trained["fold"], [volume_id for volume_id, _ in chosen])
+    scans = find_scans(source, fold, [volume_id for volume_id, _ in chosen])
     rows, shown = [], []
     for (volume_id, dice), names in chosen.items():
         scan = scans[volume_id]

@@ -77,7 +77,8 @@ def scan_row(
 def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Returns means, medians and sums over the rows of `scan_row`, for results.json.
 
-    Scans whose spacing is guessed are left out where millimetres count, `scans_in_mm` are left; None if none is.
+    Scans whose spacing is guessed are left out where millimetres count, `scans_in_mm` are left; None if none is, and
+    everywhere without any scan.
     """
     measured = in_mm(rows)
     slice_scores = [score for row in rows for score in row["slice_dice"]]
@@ -85,7 +86,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "dice_per_scan_mean": _rounded(np.mean, rows, "dice"),
         "dice_per_scan_median": _rounded(np.median, rows, "dice"),
         "dice_per_scan_min": _rounded(np.min, rows, "dice"),
-        "dice_per_slice_mean": round(float(np.mean(slice_scores)), 4),
+        "dice_per_slice_mean": round(float(np.mean(slice_scores)), 4) if slice_scores else None,
         "scans": len(rows),
         "slices": len(slice_scores),
         "dice_largest_component_mean": _rounded(np.mean, rows, "dice_largest_component"),

@@ -42,7 +42,7 @@ from lsn_tf.analysis.templates import make_templates, nearest
 from lsn_tf.artifacts import RunDir, machine, versions, write_csv, write_json
 from lsn_tf.data.pipeline import target_mask
 from lsn_tf.data.volumes import Scan
-from lsn_tf.evaluate import load_segmenter, open_run_source, scan_inputs
+from lsn_tf.evaluate import held_out_fold, load_segmenter, open_run_source, scan_inputs
 from lsn_tf.metrics import dice
 from lsn_tf.models import AnySize
 from lsn_tf.numerics.level_sets import inside
@@ -180,7 +180,7 @@ def find_run(model: str) -> RunDir:
     """Returns the run that is named by its folder or its model.keras.
 
     Raises:
-        ValueError: if that is neither.
+        ValueError: if that is neither, or the run has held out no fold.
     """
     path = pathlib.Path(model)
     run = RunDir(path if path.is_dir() else path.parent)
@@ -189,6 +189,7 @@ def find_run(model: str) -> RunDir:
             f"to swap kernels, model must be a finished run of lsn_tf.train, its folder or the {run.model.name} in it, "
             f"which tells the held-out scans. Received {model}."
         )
+    held_out_fold(run)
     return run
 
 

@@ -4,6 +4,8 @@
 
 Without data this trains on the synthetic twin of LiTS, in about two minutes on two cores, and should end with a
 Dice per scan of about 0.92. With LiTS prepared by `tfds build liver_lits --manual_dir=...` it trains on that.
+With --fold=none nothing is held out: a network to be given to users is trained on the scans of all folds and exported
+without a score, as no scan is left that it has not seen. `crossval` says what to expect of it.
 With --arrays=FILE.npz, written by `python -m lsn_tf.arrays`, it needs neither the data set nor TensorFlow: on a machine
 with JAX put KERAS_BACKEND=jax before the command.
 A run that was killed goes on, to the same weights, with --resume --run_dir=...; no other flag is needed.
@@ -28,10 +30,10 @@ from absl import flags
 
 from lsn_tf import common_flags
 from lsn_tf.artifacts import RunDir, file_name, replaced, write_json
-from lsn_tf.data.folds import monitoring_volumes, training_folds
+from lsn_tf.data.folds import NO_FOLD, monitoring_volumes, parsed_fold, training_folds
 from lsn_tf.data.pipeline import TARGETS, Slices, gather_slices, steps_per_epoch
 from lsn_tf.data.sources import Source, open_source
-from lsn_tf.evaluate import SYNTHETIC_NOTICE, evaluate, print_results
+from lsn_tf.evaluate import SYNTHETIC_NOTICE, evaluate, print_results, write_unscored
 from lsn_tf.evaluate import Config as EvaluateConfig
 from lsn_tf.export import export, write_certificate, writes_saved_models
 from lsn_tf.models import PRESETS, parse_model
@@ -60,7 +62,7 @@ class Config:
     Attributes:
         model: a preset of `lsn_tf.models`, with options if wanted: "lsn:width=8", see `parse_model`.
         dataset, data_dir, arrays: see `open_source`.
-        fold: the fold to hold out.
+        fold: the fold to hold out, 0 to 4, or "none".
         target: "liver" (tumours included) or "tumor".
         image_size: side of the grid of training, pixels; a multiple of 16.
         window_hu: (low, high) in HU; None for the published window, narrowed to the data's range.
@@ -75,7 +77,7 @@ class Config:
     dataset: str = "auto"
     data_dir: str | None = None
     arrays: str | None = None
-    fold: int = 0
+    fold: int | str = 0
     target: str = "liver"
     image_size: int = 128
     window_hu: tuple[float, float] | None = None
@@ -148,9 +150,13 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
     model, summary = fit(training, validation, fit_options(config, progress), run)
     with replaced(run.model) as temporary:
         model.save(temporary)
+    summary |= {"training_scans": len(set(training.volume_id.tolist())), "training_slices": len(training)}
     summary["seconds_train"] = round(time.monotonic() - started + summary["seconds_before_resuming"], 1)
     write_json(run.config, {**record, "training": summary})
-    results = evaluate(EvaluateConfig(str(run.path), batch_size=config.batch_size))
+    if config.fold == NO_FOLD:
+        results = write_unscored(run)
+    else:
+        results = evaluate(EvaluateConfig(str(run.path), batch_size=config.batch_size))
     exported = _export(run)
     shutil.rmtree(run.state)
     return {**results, **exported, "run_dir": str(run.path)}
@@ -264,7 +270,8 @@ def main() -> dict[str, Any]:
 
 
 def _flag_values(values: flags.FlagValues) -> dict[str, Any]:
-    return {field.name: values[field.name].value for field in dataclasses.fields(Config)}
+    given = {field.name: values[field.name].value for field in dataclasses.fields(Config)}
+    return {**given, "fold": parsed_fold(values.fold)}
 
 
 def _started_config(run: RunDir, values: flags.FlagValues) -> Config:
@@ -292,7 +299,7 @@ def define_flags() -> None:
     common_flags.define_dataset_flags(default="auto")
     common_flags.define_arrays_flag()
     common_flags.define_run_dir_flag("Folder of the run, new (default: runs/MODEL-foldN-TIME).")
-    flags.DEFINE_integer("fold", 0, "Fold to hold out, 0 to 4.")
+    flags.DEFINE_string("fold", str(Config.fold), f"Fold to hold out, 0 to 4, or {NO_FOLD} to train on all of them.")
     flags.DEFINE_string("model", "lsn", f"One of {', '.join(sorted(PRESETS))}; with options: lsn:width=8,steps=4.")
     flags.DEFINE_enum("target", "liver", sorted(TARGETS), "What is inside; liver includes its tumours.")
     flags.DEFINE_integer("image_size", 128, "Side of the grid of training, pixels; a multiple of 16.")

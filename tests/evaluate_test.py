@@ -175,3 +175,35 @@ def test_bad_usage_gets_one_line_and_exit_code_2(flag, tmp_path):
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode == 2
     assert flag in process.stderr.splitlines()[-1] and "Traceback" not in process.stderr
+
+
+@pytest.fixture
+def run_of_all(run) -> RunDir:
+    """A network that has held out nothing."""
+    write_json(run.config, {**run.read_config(), "fold": "none"})
+    return run
+
+
+def test_a_run_of_all_folds_has_results_without_a_score(run_of_all, prepared, tmp_path, capsys):
+    results = evaluate.write_unscored(run_of_all)
+    assert read_json(run_of_all.results) == json.loads(json.dumps(results)) and not run_of_all.dice.exists()
+    assert (results["fold"], results["scans"], results["unscored"]) == ("none", 0, evaluate.UNSCORED)
+    of_scans = evaluate.evaluate(evaluate.Config(str(run_of_all.path), fold="extra", results_dir=str(tmp_path)))
+    scores = [name for name in of_scans if name.endswith(("_mean", "_median", "_min", "_mean_abs"))]
+    assert len(scores) > 5 and all(results[name] is None for name in scores)
+    evaluate.print_results({**results, "run_dir": "-"})
+    assert "none is left that it has not seen" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fold", [None, 0, 4, "all"])
+def test_a_run_of_all_folds_is_scored_on_none_of_them(run_of_all, prepared, tmp_path, fold):
+    match = "expected a run with a held-out fold" if fold is None else "fold must be extra; it was trained on"
+    with pytest.raises(ValueError, match=match):
+        evaluate.evaluate(evaluate.Config(str(run_of_all.path), fold=fold, results_dir=str(tmp_path / "out")))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_of_all_folds_is_scored_on_scans_of_another_origin(run_of_all, prepared, tmp_path):
+    results, rows = scored(run_of_all, tmp_path / "extra", fold="extra")
+    assert results["scans"] == len(rows) == 2 and {row["volume_id"] for row in rows} == {"131", "132"}
+    assert scored(run_of_all, tmp_path / "twin", fold="all", dataset="phantom")[0]["scans"] == 12

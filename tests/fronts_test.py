@@ -58,6 +58,13 @@ def test_rows_are_the_best_the_median_and_the_worst_scan_by_dice():
     assert fronts.choose(DICE, ["4", "best"]) == {(4, 0.5): [], (3, 0.9): ["best"]}
 
 
+def test_a_run_that_has_held_out_no_fold_is_refused(run):
+    write_json(run.config, {**run.read_config(), "fold": "none"})
+    run.dice.unlink()  # it has none
+    with pytest.raises(ValueError, match="expected a run with a held-out fold"):
+        draw(run)
+
+
 def test_equal_scans_and_the_order_of_the_table_leave_no_choice():
     equal = {7: 0.5, 2: 0.5, 9: 0.5, 4: 0.5}
     for dice in (equal, dict(reversed(equal.items()))):

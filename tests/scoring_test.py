@@ -48,6 +48,12 @@ def test_in_the_plane_nothing_depends_on_the_distance_of_slices_but_the_volumes(
     assert {name for name in near if near[name] != far[name]} == {"reference_mm3", "predicted_mm3"}
 
 
+def test_without_a_scan_there_is_no_score(scan, predicted):
+    none, one = summary([]), summary([row_of(scan, predicted)])
+    counts = {"scans", "slices", "scans_in_mm", "false_positive_slices", "missed_slices"}
+    assert none == {name: 0 if name in counts else None for name in one}
+
+
 def test_volumes_and_slices_are_counted(scan):
     predicted = scan.label > 0
     predicted[2] = False

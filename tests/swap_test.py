@@ -150,6 +150,13 @@ def test_a_run_is_named_by_its_folder_or_its_model(run, tmp_path):
             swap.find_run(str(other))
 
 
+def test_a_run_that_has_held_out_no_fold_is_refused(run, tmp_path):
+    write_json(run.config, {**run.read_config(), "fold": "none"})
+    with pytest.raises(ValueError, match="expected a run with a held-out fold"):
+        swapped(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_solver_has_no_hidden_convolutions(run, tmp_path):
     LevelSetNetwork(WINDOW, width=0, scales=1, steps=1, edges="learned").save(run.model)
     with pytest.raises(ValueError, match="model must have hidden convolutions of 3x3"):

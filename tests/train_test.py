@@ -17,6 +17,7 @@ from lsn_tf import evaluate, export, train
 from lsn_tf.artifacts import RunDir, read_json, write_json
 from lsn_tf.certificate import certify
 from lsn_tf.data.folds import held_out
+from lsn_tf.data.phantoms import DEFAULT_VOLUME_IDS
 from lsn_tf.data.sources import open_source
 from lsn_tf.models import LevelSetNetwork
 
@@ -191,6 +192,27 @@ def test_the_scans_that_watch_are_trained_on_unless_they_are_held_back(hold_back
     both = set(training.volume_id.tolist()) & set(watching.volume_id.tolist())
     assert both == (set() if hold_back else set(watching.volume_id.tolist()))
     assert not set(training.volume_id.tolist()) & set(held_out(0)) and len(watching)
+
+
+def test_a_run_that_holds_out_nothing_is_trained_on_all_exported_and_not_scored(tmp_path):
+    run = RunDir(tmp_path / "all")
+    small = "--model=unet:filters=2-2"
+    process = _run("train", *TINY, small, "--fold=none", "--epochs=1", f"--run_dir={run.path}", "--json")
+    assert process.returncode == 0, process.stderr
+    printed, results = json.loads(process.stdout.splitlines()[-1]), read_json(run.results)
+    assert run.read_config()["fold"] == results["fold"] == "none" and not run.dice.exists()
+    assert (results["scans"], results["dice_per_scan_mean"], results["unscored"]) == (0, None, evaluate.UNSCORED)
+    assert printed["largest_difference_mm"] < export.TOLERANCE_MM and run.saved_model.is_dir()
+    assert f"{len(DEFAULT_VOLUME_IDS)} scans, monitored" in process.stderr
+    again = _run("evaluate", f"--run_dir={run.path}", "--quiet")
+    assert again.returncode == 2 and "expected a run with a held-out fold" in again.stderr.splitlines()[-1]
+    assert read_json(run.results) == results
+
+
+def test_nothing_is_held_out_of_a_training_on_all_folds():
+    training, watching = train.training_slices(open_source("phantom"), train.Config(image_size=16, fold="none"))
+    assert sorted(set(training.volume_id.tolist())) == sorted(DEFAULT_VOLUME_IDS)
+    assert set(watching.volume_id.tolist()) < set(DEFAULT_VOLUME_IDS)
 
 
 def test_a_refiner_is_trained_scored_and_served_with_its_initial_contour(tmp_path):

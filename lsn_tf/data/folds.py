@@ -6,6 +6,7 @@ import numpy as np
 
 NUM_FOLDS = 5
 NUM_VOLUMES = 131  # LiTS 2017 training volumes, numbered 0..130
+NO_FOLD = "none"  # where a training holds out nothing
 MONITORING_FRACTION = 0.1  # of the training volumes
 
 # scikit-learn's KFold(5), unshuffled, over 0..130: the first 131 % 5 = 1 fold is one volume larger.
@@ -35,14 +36,21 @@ def held_out(fold: int) -> range:
     return range(_FOLD_STARTS[fold], _FOLD_STARTS[fold + 1])
 
 
-def training_folds(fold: int) -> tuple[int, ...]:
-    """Returns the four folds that a run with `fold` held out trains on.
+def training_folds(fold: int | str) -> tuple[int, ...]:
+    """Returns the four folds that a run with `fold` held out trains on; all five if it is "none".
 
     Raises:
         ValueError: if there is no such fold.
     """
-    _check_fold(fold)
+    if fold == NO_FOLD:
+        return tuple(range(NUM_FOLDS))
+    _check_fold(fold, f", or {NO_FOLD} to train on all of them")
     return tuple(other for other in range(NUM_FOLDS) if other != fold)
+
+
+def parsed_fold(text: str) -> int | str:
+    """Returns the number of a fold as a flag has it; a name, as "none", as it is."""
+    return int(text) if text.isdecimal() else text
 
 
 def monitoring_volumes(volume_ids: Iterable[int]) -> tuple[int, ...]:
@@ -71,6 +79,8 @@ def monitoring_volumes(volume_ids: Iterable[int]) -> tuple[int, ...]:
     return tuple(volumes[-size:])
 
 
-def _check_fold(fold: int) -> None:
+def _check_fold(fold: int | str, otherwise: str = "") -> None:
     if fold not in range(NUM_FOLDS):
-        raise ValueError(f"fold must be in [0, {NUM_FOLDS}), one per split of the data set. Received fold={fold}.")
+        raise ValueError(
+            f"fold must be in [0, {NUM_FOLDS}), one per split of the data set{otherwise}. Received fold={fold}."
+        )

@@ -29,7 +29,18 @@ def test_volumes_beyond_the_published_ones_belong_to_no_fold():
     assert folds.fold_of_volume(131) is None
 
 
-@pytest.mark.parametrize("fold", [-1, 5, 1.5])
+def test_where_nothing_is_held_out_all_volumes_are_trained_on():
+    trained = [volume for fold in folds.training_folds(folds.parsed_fold("none")) for volume in folds.held_out(fold)]
+    assert trained == list(range(folds.NUM_VOLUMES))
+    with pytest.raises(ValueError, match="Received fold=none"):
+        folds.held_out("none")
+
+
+def test_a_flag_has_numbers_and_names_of_folds():
+    assert [folds.parsed_fold(text) for text in ("0", "4", "none", "extra", "-1")] == [0, 4, "none", "extra", "-1"]
+
+
+@pytest.mark.parametrize("fold", [-1, 5, 1.5, "all"])
 def test_a_fold_that_does_not_exist_is_refused(fold):
     with pytest.raises(ValueError, match=f"fold must be in .*Received fold={fold}"):
         folds.held_out(fold)
