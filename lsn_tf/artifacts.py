@@ -1,6 +1,7 @@
 """The folder of a run: every file name, once. Each stage reads what an earlier one has written here."""
 
 import csv
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -10,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
+
+_CHUNK_BYTES = 1 << 20
 
 
 class RunDir:
@@ -99,6 +102,16 @@ def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def sha256_of(*paths: str | os.PathLike) -> str:
+    """Returns the SHA-256 of what files hold, one after the other; of one file it is what sha256sum says."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:

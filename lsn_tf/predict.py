@@ -10,12 +10,14 @@ any size in the plane will do. --save adds, beside the mask:
 
     probability  NIfTI, of each voxel to be inside
     phi          NIfTI, mm in the slice's plane, negative inside
-    stl, ply     the surface phi = 0, found between voxels, in mm to the right, front and head
+    stl, ply     the surface phi = 0, found between voxels, in mm to the right, front and head; an empty mask has
+                 none, and then there is a warning in the place of this file
     seg          DICOM-SEG for a DICOM series
 
 With one scan --output may be the mask's file, liver.nii.gz, and the others are liver-phi.nii.gz, liver.stl and so on.
 Otherwise it is a folder: NAME-mask.nii.gz, NAME-phi.nii.gz ... for each scan, and NAME.json, which says how they were
-made. A command that is given again goes on where it stopped: scans that are done in the same way are passed over.
+made. A command that is given again goes on where it stopped: scans that are done in the same way are passed over. Model
+and scan are known again by the sha256 of their files, wherever they lie; what was made otherwise needs --overwrite.
 
 --largest_component keeps the largest component in space, connected through faces; --fill_holes then fills what is
 enclosed on all sides. phi, probability and surface follow them.
@@ -33,7 +35,7 @@ import pathlib
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,10 +43,11 @@ from absl import flags
 from tqdm import tqdm
 
 from lsn_tf import common_flags
-from lsn_tf.artifacts import read_json, replaced
+from lsn_tf.artifacts import read_json, replaced, sha256_of
 from lsn_tf.data.components import fill_holes, keep_largest_component
 from lsn_tf.data.dicom_seg import write_dicom_seg
 from lsn_tf.data.intensities import check_ct
+from lsn_tf.data.nifti import VolumeError
 from lsn_tf.data.results import SUFFIXES, write_voxels
 from lsn_tf.data.scan_files import ScanFile, open_scan
 from lsn_tf.data.surfaces import front_surface, write_surface
@@ -60,6 +63,7 @@ EXTRAS = {  # what --save knows, and the end of its file's name
     "ply": ".ply",
     "seg": "-seg.dcm",
 }
+SURFACES = {"stl", "ply"}
 CHECKED_SLICES = 16  # of a scan, whether it is a CT
 
 
@@ -117,11 +121,11 @@ def predict(config: Config) -> dict[str, Any]:
     segmenter = open_segmenter(config.model)
     rows, failures, several = [], [], len(jobs) > 1
     for number, job in enumerate(jobs, 1):
-        settings = _settings(config, segmenter, job)
-        if job.report and job.report.is_file() and not config.overwrite:
-            rows.append(_done_before(job, settings))
-            continue
         try:
+            settings = _settings(config, segmenter, job)
+            if job.report and job.report.is_file() and not config.overwrite:
+                rows.append(_done_before(job, settings))
+                continue
             label = f"{number}/{len(jobs)} {job.scan.name}"
             rows.append(predict_scan(segmenter, config, job, settings, label))
         except OSError as error:
@@ -164,12 +168,13 @@ def scans_in(text: str) -> list[pathlib.Path]:
         ValueError: if there is nothing of that name.
     """
     path = pathlib.Path(text)
-    if not path.exists():
-        if found := sorted(glob.glob(text)):
-            return [scan for one in found for scan in scans_in(one)]
-        raise ValueError(f"{text}: expected a scan, a NIfTI file or a folder. Received no such file.")
-    inside_it = sorted(one for one in path.iterdir() if one.name.endswith(SUFFIXES)) if path.is_dir() else []
-    return inside_it or [path]
+    with _readable(path):
+        if path.exists():
+            inside_it = sorted(one for one in path.iterdir() if one.name.endswith(SUFFIXES)) if path.is_dir() else []
+            return inside_it or [path]
+    if found := sorted(glob.glob(text)):
+        return [scan for one in found for scan in scans_in(one)]
+    raise ValueError(f"{text}: expected a scan, a NIfTI file or a folder. Received no such file.")
 
 
 def predict_scan(
@@ -193,26 +198,30 @@ def predict_scan(
         scratch = stack.enter_context(tempfile.TemporaryFile(dir=folder)) if set(config.save) - {"seg"} else None
         mask = _segment(segmenter, scan, config, scratch, label)
         changes = _changed(mask, config)
-        files = {**({"report": job.report} if job.report else {}), **job.files}
+        kept = {name: path for name, path in job.files.items() if mask.any() or name not in SURFACES}
+        files = {**({"report": job.report} if job.report else {}), **kept}
         written = {name: stack.enter_context(replaced(path)) for name, path in files.items()}  # the report comes last
         surface = _write(scan, mask, _mapped(scratch, mask, any(changes.values())), written, segmenter)
         row = {
             "input": str(job.scan),
             "output": str(job.files["mask"]),
-            "files": {name: str(path) for name, path in job.files.items()},
+            "files": {name: str(path) for name, path in kept.items()},
             "volume_ml": round(int(mask.sum()) * scan.grid.voxel_mm3 / 1000, 3),
             **surface,
             "voxels": int(mask.sum()),
             **changes,
             "shape": list(scan.shape),
             "spacing_mm": [round(size, 5) for size in scan.grid.spacing_mm],
-            "warnings": _warnings(scan, mask),
+            "warnings": _warnings(scan, mask, kept.keys() == job.files.keys()),
             "seconds": round(time.perf_counter() - started, 2),
             "cpu_seconds": round(time.process_time() - cpu_started, 2),
+            "weights": segmenter.origin,
             "settings": dict(settings),
         }
         if job.report:
             written["report"].write_text(json.dumps(row, indent=2) + "\n")
+    for name in job.files.keys() - kept.keys():
+        job.files[name].unlink(missing_ok=True)  # it is not the surface of this mask
     for warning in row["warnings"]:
         logger.warning(warning)
     return row
@@ -257,19 +266,17 @@ def _mapped(scratch, mask: np.ndarray, changed: bool) -> np.ndarray | None:
 
 def _write(scan: ScanFile, mask: np.ndarray, phi, written: Mapping[str, pathlib.Path], segmenter) -> dict[str, Any]:
     """Writes all files of a scan; returns the volume within the surface if there is one."""
-    surface, found = None, {}
+    found = {}
     write_voxels(mask, scan.reference, scan.grid, written["mask"])
     if "seg" in written:
         frames = scan.grid.as_stored(mask).transpose(2, 1, 0)  # slices, rows, columns of the series
         write_dicom_seg(frames, scan.series, written["seg"], segmenter.target, segmenter.name)
     if "phi" in written:
         write_voxels(phi, scan.reference, scan.grid, written["phi"])
-    if written.keys() & {"stl", "ply"}:
+    if written.keys() & SURFACES:
         surface = front_surface(phi, scan.grid.affine)
-        if surface is None:
-            raise ValueError(f"{scan.path}: expected something inside, for a surface. Received an empty mask.")
         found["surface_ml"] = round(float(surface.volume) / 1000, 3)
-        for name in written.keys() & {"stl", "ply"}:
+        for name in written.keys() & SURFACES:
             write_surface(surface, written[name], EXTRAS[name])
     if "probability" in written:  # the last one: it takes the place of phi
         for plane in phi:
@@ -315,8 +322,24 @@ def _check_outputs(job: Job, config: Config) -> None:
 
 def _settings(config: Config, segmenter: Segmenter, job: Job) -> dict[str, Any]:
     """Returns all that decides on the results of a scan, to know them again."""
+    files = [job.scan]
+    with _readable(job.scan):
+        if job.scan.is_dir():
+            files = sorted(path for path in job.scan.iterdir() if path.is_file())
+        digests = {"weights_sha256": segmenter.sha256, "scan_sha256": sha256_of(*files)}
     options = {name: getattr(config, name) for name in ("largest_component", "fill_holes")}
-    return {"model": segmenter.name, "weights": segmenter.origin, "save": sorted(config.save), **options}
+    return {"model": segmenter.name, **digests, "save": sorted(config.save), **options}
+
+
+@contextlib.contextmanager
+def _readable(path: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise VolumeError(
+            f"{path}: expected a scan that can be read. Received {error.strerror or error}. Check its permissions and "
+            "the disk that it lies on."
+        ) from error
 
 
 def _done_before(job: Job, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -324,8 +347,10 @@ def _done_before(job: Job, settings: Mapping[str, Any]) -> dict[str, Any]:
         row = read_json(job.report)
     except json.JSONDecodeError:
         row = {}
-    if row.get("settings") != settings or not all(path.is_file() for path in job.files.values()):
-        raise ValueError(f"{job.report}: expected results made in the same way. They differ; use --overwrite.")
+    if row.get("settings") != settings or not all(job.files[name].is_file() for name in row["files"]):
+        raise ValueError(
+            f"{job.report}: expected results of the same scan, made in the same way. They differ; use --overwrite."
+        )
     return {**row, "done_before": True}
 
 
@@ -336,10 +361,10 @@ def _cannot_write(job: Job, error: OSError) -> str:
     )
 
 
-def _warnings(scan: ScanFile, mask: np.ndarray) -> list[str]:
+def _warnings(scan: ScanFile, mask: np.ndarray, complete: bool) -> list[str]:
     warnings = []
     if not mask.any():
-        warnings.append(f"{scan.path}: nothing was found.")
+        warnings.append(f"{scan.path}: nothing was found" + ("." if complete else ", so there is no surface."))
     if scan.grid.guessed:
         warnings.append(f"{scan.path} knows no pixel size; one that is typical of CT was taken.")
     return warnings

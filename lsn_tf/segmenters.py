@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from lsn_tf.artifacts import RunDir, newest_version, read_json
+from lsn_tf.artifacts import RunDir, newest_version, read_json, sha256_of
 from lsn_tf.certificate import check_certificate
 from lsn_tf.exported.manifest import check_manifest
 from lsn_tf.exported.onnx_file import open_onnx
@@ -27,12 +27,14 @@ class Segmenter:
         origin: where it came from.
         target: "liver" or "tumor".
         apply: {"image": (n, height, width, 1) HU, "spacing": (n, 2) mm} -> phi, (n, height, width, 1), mm.
+        sha256: of its files, by which it is known again wherever it lies.
     """
 
     name: str
     origin: str
     target: str
     apply: Callable[[dict[str, np.ndarray]], np.ndarray]
+    sha256: str
 
     def phi(self, image: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
         """Returns phi of axial slices.
@@ -65,11 +67,12 @@ def open_segmenter(model: str | os.PathLike | None = None) -> Segmenter:
         raise ValueError("expected --model, as no weights come with this package. Give the folder of a training run.")
     if model is None or str(model) in known:
         segmenter, card = packaged.load_weights(str(model or DEFAULT))
-        return _of_keras(segmenter, card["name"], "packaged weights", card["target"])
+        return _of_keras(segmenter, card["name"], "packaged weights", card["target"], card["sha256"])
     folder = pathlib.Path(model)
     if (run := RunDir(folder)).config.is_file():
         trained = run.read_config()
-        return _of_keras(load_segmenter(run), trained["model"], str(folder), trained["target"])
+        segmenter, digest = load_segmenter(run), sha256_of(run.model, run.config)  # the grid is in the latter
+        return _of_keras(segmenter, trained["model"], str(folder), trained["target"], digest)
     if saved := saved_model_in(folder):
         return _of_saved_model(saved)
     if folder.suffix == ".onnx" and folder.is_file():
@@ -104,10 +107,10 @@ def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:
     return AnySize(model, trained["image_size"])
 
 
-def _of_keras(segmenter: AnySize, name: str, origin: str, target: str) -> Segmenter:
+def _of_keras(segmenter: AnySize, name: str, origin: str, target: str, digest: str) -> Segmenter:
     if segmenter.model.given_contour:
         raise _needs_start(origin)
-    return Segmenter(name, origin, target, segmenter.predict_on_batch)
+    return Segmenter(name, origin, target, segmenter.predict_on_batch, digest)
 
 
 def _of_saved_model(folder: pathlib.Path) -> Segmenter:
@@ -122,15 +125,17 @@ def _of_saved_model(folder: pathlib.Path) -> Segmenter:
     run, card = open_signature(folder), read_json(folder / CARD)
     if "phi_0" in run.inputs:
         raise _needs_start(str(folder))
+    digest = sha256_of(*sorted(path for path in folder.rglob("*") if path.is_file()))
     name = f"{card['name']}, SavedModel {folder.name}"
-    return Segmenter(name, str(folder), card["target"], lambda batch: run(batch)["phi"])
+    return Segmenter(name, str(folder), card["target"], lambda batch: run(batch)["phi"], digest)
 
 
 def _of_onnx(path: pathlib.Path) -> Segmenter:
     run, card = open_onnx(path)
     if "phi_0" in run.inputs:
         raise _needs_start(str(path))
-    return Segmenter(f"{card['name']}, ONNX", str(path), card["target"], lambda batch: run(batch)["phi"])
+    name = f"{card['name']}, ONNX"
+    return Segmenter(name, str(path), card["target"], lambda batch: run(batch)["phi"], sha256_of(path))
 
 
 def saved_model_in(folder: pathlib.Path) -> pathlib.Path | None:

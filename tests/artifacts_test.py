@@ -1,5 +1,8 @@
 """Files of a run are whole or absent."""
 
+import hashlib
+
+import numpy as np
 import pytest
 
 from lsn_tf import artifacts
@@ -22,6 +25,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_csv_has_a_header_and_a_row_each(tmp_path):
     artifacts.write_csv(tmp_path / "a.csv", [{"n": 1, "s": "x"}, {"n": 2, "s": "y,z"}])
     assert (tmp_path / "a.csv").read_text() == 'n,s\n1,x\n2,"y,z"\n'
+
+
+def test_the_sha256_of_files_is_that_of_what_they_hold_together(tmp_path):
+    first, second = np.random.default_rng(0).bytes(3_000_000), b"end"
+    (tmp_path / "a").write_bytes(first)
+    (tmp_path / "b").write_bytes(second)
+    both = artifacts.sha256_of(tmp_path / "a", tmp_path / "b")
+    assert both == hashlib.sha256(first + second).hexdigest() != artifacts.sha256_of(tmp_path / "a")
 
 
 def test_a_folder_that_is_no_run_is_refused_with_what_to_do(tmp_path):

@@ -37,8 +37,7 @@ def threshold(batch):
 
 @pytest.fixture(autouse=True)
 def segmenter(monkeypatch):
-    fake = Segmenter("threshold", "a test", "liver", threshold)
-    monkeypatch.setattr(verb, "open_segmenter", lambda _: fake)
+    monkeypatch.setattr(verb, "open_segmenter", lambda name: Segmenter("a", str(name), "liver", threshold, "sha"))
 
 
 def noise(shape, seed=0):
@@ -180,12 +179,38 @@ def test_many_scans_become_a_folder_and_are_not_done_twice(tmp_path, monkeypatch
 def test_results_made_in_another_way_are_not_taken_for_done(tmp_path):
     store(tmp_path / "ct.nii")
     run(tmp_path / "ct.nii", output=tmp_path / "out")
-    with pytest.raises(ValueError, match="expected results made in the same way. They differ; use --overwrite"):
+    with pytest.raises(ValueError, match="of the same scan, made in the same way. They differ; use --overwrite"):
         run(tmp_path / "ct.nii", output=tmp_path / "out", fill_holes=True)
     assert (
         "done_before"
         not in run(tmp_path / "ct.nii", output=tmp_path / "out", fill_holes=True, overwrite=True)["scans"][0]
     )
+
+
+@pytest.mark.parametrize("kind", ["file", "series"])
+def test_a_scan_is_known_again_by_what_is_in_it_not_by_its_name(tmp_path, kind):
+    def make(number, folder):
+        (tmp_path / folder).mkdir()
+        if kind == "file":
+            return store(tmp_path / folder / "scan.nii", noise(SHAPE, number))
+        return write_slices(ct_slices(body((5, 9, 8)) + np.int16(number)), tmp_path / folder / "scan")
+
+    run(make(1, "a"), output=tmp_path / "out")
+    (tmp_path / "a").rename(tmp_path / "moved")
+    (moved,) = (tmp_path / "moved").iterdir()
+    assert run(moved, output=tmp_path / "out")["scans"][0]["done_before"]
+    with pytest.raises(ValueError, match="expected results of the same scan"):
+        run(make(2, "b"), output=tmp_path / "out")
+
+
+def test_a_model_is_known_again_by_its_weights_not_by_its_path(tmp_path, monkeypatch):
+    store(tmp_path / "ct.nii")
+    run(tmp_path / "ct.nii", output=tmp_path / "out", model="runs/lsn")
+    assert run(tmp_path / "ct.nii", output=tmp_path / "out", model="moved/lsn")["scans"][0]["done_before"]
+    other = Segmenter("a", "runs/lsn", "liver", threshold, "another sha")
+    monkeypatch.setattr(verb, "open_segmenter", lambda _: other)
+    with pytest.raises(ValueError, match="made in the same way"):
+        run(tmp_path / "ct.nii", output=tmp_path / "out", model="runs/lsn")
 
 
 def test_one_bad_scan_of_several_does_not_stop_the_others(tmp_path):
@@ -246,14 +271,12 @@ def test_who_knows_better_can_have_any_intensities(tmp_path):
         ({"output": "mask.nii", "input": ("none.nii",)}, "Received no such file"),
         ({"output": "mask.nii", "input": ("ct.nii", "ct2.nii")}, "must be a folder for 2 scans"),
         ({"output": "out", "input": ("ct.nii", "ct.nii.gz")}, "scans must have names of their own"),
-        ({"output": "mask.nii", "input": ("dark.nii",), "save": ("stl",)}, "expected something inside, for a surface"),
     ],
 )
 def test_bad_usage_is_refused_and_nothing_is_written(tmp_path, monkeypatch, options, match):
     monkeypatch.chdir(tmp_path)
     for name in ("ct.nii", "ct2.nii", "ct.nii.gz", "old.nii"):
         store(tmp_path / name)
-    store(tmp_path / "dark.nii", np.minimum(noise(SHAPE), -100))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(ValueError, match=match):
         run(*options.pop("input", ("ct.nii",)), **options)
@@ -274,10 +297,119 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, largest_bytes):
     assert [path.name for path in tmp_path.iterdir()] == ["ct.nii.gz"]
 
 
-def test_an_empty_mask_is_said(tmp_path):
-    store(tmp_path / "ct.nii", np.minimum(noise(SHAPE), -100))
-    row = run(tmp_path / "ct.nii", output=tmp_path / "mask.nii")["scans"][0]
-    assert row["volume_ml"] == 0 and "nothing was found" in row["warnings"][0]
+def test_an_empty_mask_has_all_files_but_a_surface_and_that_is_said(tmp_path):
+    folder = write_slices(ct_slices(np.minimum(body((5, 9, 8)), 0)), tmp_path / "ct")
+    everything = ("probability", "phi", "stl", "ply", "seg")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "ct.stl").touch()  # of other weights
+    row = run(folder, output=out, save=everything, overwrite=True)["scans"][0]
+    assert row["volume_ml"] == 0
+    assert row["warnings"] == [f"{folder}: nothing was found, so there is no surface."]
+    assert row["files"].keys() == {"mask", "probability", "phi", "seg"}
+    names = ["ct-mask.nii.gz", "ct-phi.nii.gz", "ct-probability.nii.gz", "ct-seg.dcm", "ct.json"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    assert not highdicom.seg.segread(row["files"]["seg"]).pixel_array.any()
+    assert run(folder, output=out, save=everything)["scans"][0]["done_before"]
+
+
+def test_an_empty_mask_is_said_where_no_surface_was_asked_for(tmp_path):
+    path = store(tmp_path / "ct.nii", np.minimum(noise(SHAPE), -100))
+    assert run(path, output=tmp_path / "mask.nii")["scans"][0]["warnings"] == [f"{path}: nothing was found."]
+
+
+def series(folder, change=lambda slices: None):
+    slices = ct_slices(body((5, 9, 8)))
+    change(slices)
+    return write_slices(slices, folder)
+
+
+def rewritten(folder, change):
+    path = series(folder) / "2.dcm"
+    path.write_bytes(change(path.read_bytes()))
+
+
+def nan_at_the_end(path):
+    image = noise((4, 5, 40)).astype(np.float32)
+    image[..., -1] = np.nan
+    store(path, image)
+
+
+def cut_short(path):
+    path.write_bytes(store(path, noise((30, 30, 30))).read_bytes()[:-100])
+
+
+def in_micrometres(path):
+    image = nibabel.Nifti1Image(noise(SHAPE), np.diag([0.9, 0.7, 2.5, 1]))
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, path)
+
+
+def of_two_series(slices):
+    slices[1].SeriesInstanceUID = "1.2.3"
+
+
+def tilted(slices):
+    for number, one in enumerate(slices):
+        one.ImagePositionPatient[1] += number
+
+
+FAILURES = {  # name of a scan: how it is made, what is said of it
+    "empty.nii": (lambda path: path.write_bytes(b""), "expected a complete NIfTI file"),
+    "rgb.nii": (rgb, "expected one number a voxel"),
+    "time.nii": (lambda path: store(path, np.zeros((4, 5, 6, 2), np.int16)), "expected one three-dimensional scan"),
+    "mr.nii": (lambda path: store(path, noise(SHAPE) + np.int16(1024)), "expected a CT scan in HU"),
+    "units.nii": (in_micrometres, "expected a header in mm"),
+    "nan.nii": (nan_at_the_end, "expected finite intensities in HU"),
+    "short.nii": (cut_short, "expected a complete NIfTI file"),
+    "short.nii.gz": (cut_short, "expected a complete NIfTI file"),
+    "unreadable.nii": (lambda path: store(path).chmod(0), "expected a scan that can be read"),
+    "unreadable-folder": (lambda path: series(path).chmod(0), "expected a scan that can be read"),
+    "gap": (lambda path: series(path, lambda slices: slices.pop(2)), "1 missing. Fetch the whole series"),
+    "mixed": (lambda path: series(path, of_two_series), "expected one series"),
+    "tilted": (lambda path: series(path, tilted), "gantry tilted by 21.8 degrees"),
+    "empty-slice": (lambda path: rewritten(path, lambda old: b""), "expected whole files. Received the empty 2.dcm"),
+    "short-slice": (lambda path: rewritten(path, lambda old: old[:-20]), "expected pixels that pydicom can read"),
+    "unreadable-slice": (lambda path: (series(path) / "2.dcm").chmod(0), "expected a scan that can be read"),
+    "no-slices": (lambda path: path.mkdir(), "without any DICOM image"),
+    "taken.nii": (store, "expected a new file. It exists"),
+    "full.nii.gz": (lambda path: store(path, noise((30, 30, 30))), "with space for the uncompressed scan"),
+}
+COMMANDS = """
+import json, os, resource, sys
+from lsn_tf import common_flags, predict as verb
+from lsn_tf.segmenters import Segmenter
+
+verb.open_segmenter = lambda _: Segmenter("threshold", "", "liver", lambda batch: 50 - batch["image"])
+for name, largest_bytes in json.loads(sys.argv[1]):
+    if not os.fork():
+        os.dup2(os.open(f"{name}.said", os.O_WRONLY | os.O_CREAT), 2)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, -1))
+        if name.startswith("unreadable") and os.geteuid() == 0:
+            os.seteuid(65534)  # root may read everything
+        sys.argv = ["predict", f"--input={name}", f"--output=out-{name}.nii", "--save=phi,ply", "--quiet"]
+        common_flags.run_command(verb.main, verb.define_flags, "", print)
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_every_failure_ends_in_one_line_and_its_exit_code_and_nothing_half_written(tmp_path):
+    for name, (make, _) in FAILURES.items():
+        make(tmp_path / name)
+    (tmp_path / "out-taken.nii.nii").write_text("mine")
+    tmp_path.chmod(0o755)
+    before = sorted(tmp_path.rglob("*"))
+    limits = [(name, 60_000 if name.startswith("full") else -1) for name in FAILURES]
+    command = [sys.executable, "-c", COMMANDS, json.dumps(limits)]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    codes = dict(zip(FAILURES, map(int, process.stdout.split()), strict=True))
+    assert codes == {name: 1 if name.startswith("full") else 2 for name in FAILURES}
+    for name, (_, words) in FAILURES.items():
+        said = (tmp_path / f"{name}.said").read_text()
+        assert words in said and name in said and said.count("\n") == 1, said
+        (tmp_path / f"{name}.said").unlink()
+    assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "out-taken.nii.nii").read_text() == "mine"
 
 
 STOPPED = """
