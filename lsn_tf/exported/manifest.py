@@ -1,9 +1,8 @@
 """The manifest of an exported folder: the sha256 of every file in it, written last and checked before it is read."""
 
-import hashlib
 import pathlib
 
-from lsn_tf.artifacts import read_json, write_json
+from lsn_tf.artifacts import read_json, sha256_of, write_json
 
 PLACE = "assets.extra/manifest.json"  # TensorFlow Serving leaves assets.extra to the user
 
@@ -40,6 +39,5 @@ def _digests(folder: pathlib.Path) -> dict[str, str]:
     digests = {}
     for path in paths:
         if (name := path.relative_to(folder).as_posix()) != PLACE:
-            with path.open("rb") as file:
-                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            digests[name] = sha256_of(path)
     return digests

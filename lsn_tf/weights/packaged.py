@@ -8,11 +8,12 @@ from typing import Any
 
 import keras
 
-from lsn_tf.artifacts import RunDir, read_json, replaced, write_json
+from lsn_tf.artifacts import RunDir, read_json, replaced, sha256_of, write_json
 from lsn_tf.models import AnySize
 
 FOLDER = pathlib.Path(__file__).parent
 LARGEST_BYTES = 1_000_000
+NOT_HELD_OUT = "none, it has seen the scans of all folds"
 INTENDED_USE = (
     "Research on segmentation methods: the liver, tumours included, in axial CT of the abdomen. NOT FOR CLINICAL USE: "
     "it is no medical device, nobody has validated it for diagnosis or treatment, and it can fail without a sign."
@@ -20,11 +21,18 @@ INTENDED_USE = (
 DATA = {
     "LiTS": {
         "name": "LiTS 2017, as Task03 Liver of the Medical Segmentation Decathlon",
-        "licence": "CC BY-SA 4.0",
+        "licence": "CC BY-SA 4.0, https://creativecommons.org/licenses/by-sa/4.0/",
         "attribution": "Medical Segmentation Decathlon, Antonelli et al. (2022), doi:10.1038/s41467-022-30695-9; "
         "LiTS, Bilic et al. (2023), doi:10.1016/j.media.2022.102680",
+        "limits": "It has learned from CT with contrast agent, above all; without it livers are darker, and parts of "
+        "them or whole slices are missed.",
     },
-    "phantom": {"name": "the synthetic twin of LiTS, no patients", "licence": "Apache-2.0", "attribution": "lsn_tf"},
+    "phantom": {
+        "name": "the synthetic twin of LiTS, no patients",
+        "licence": "Apache-2.0",
+        "attribution": "lsn_tf",
+        "limits": "It has never seen a patient.",
+    },
 }
 
 
@@ -39,8 +47,7 @@ def write_weights(run: RunDir, name: str, scores: Mapping[str, Any], folder: pat
     Args:
         run: a finished run.
         name: what `--model` calls it.
-        scores: Dice of each fold, {"0": 0.95, ...}, and what else is to be said of them; of other runs of the model
-            where this one was trained on all folds.
+        scores: {what: Dice}, of trainings of the model in the same way, each on the fold that it has held out.
         folder: where to.
 
     Returns:
@@ -78,7 +85,7 @@ def load_weights(name: str, folder: pathlib.Path = FOLDER) -> tuple[AnySize, dic
     if name not in (known := names(folder)):
         raise ValueError(f"model must be one that comes with the package, {known}. Received {name!r}.")
     path, card = folder / f"{name}.keras", read_json(folder / f"{name}.json")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = sha256_of(path)
     if found != card["sha256"]:
         raise ValueError(
             f"{path}: expected the sha256 of its model card, {card['sha256'][:12]}... Received {found[:12]}... "
@@ -112,7 +119,9 @@ def model_card(
         "image_size": trained["image_size"],
         "window_hu": list(trained["window_hu"]),
         "data": DATA["phantom" if trained["synthetic"] else "LiTS"] | {"dataset": trained["dataset"]},
-        "fold_held_out": trained["fold"],
+        "fold_held_out": NOT_HELD_OUT if trained["fold"] == "none" else trained["fold"],
+        "scans": trained.get("training", {}).get("training_scans"),
+        "slices": trained.get("training", {}).get("training_slices"),
         "epochs": trained["epochs"],
         "seed": trained["seed"],
         "command": trained["command"],
@@ -127,20 +136,24 @@ def as_markdown(card: Mapping[str, Any]) -> str:
     data, file = card["data"], ""
     if "sha256" in card:
         file = f"\n* File: {card['bytes']:,} bytes, sha256 `{card['sha256']}`, checked whenever it is loaded."
-    scores = "\n".join(f"| {name} | {value} |" for name, value in card["scores"].items())
+    scores = "\n".join(f"| {name} | {value} |" for name, value in card["scores"].items()) or "| none | |"
+    amount = f"{card['scans']} scans, {card['slices']} slices; " if card["scans"] else ""
     return f"""# Model card: {card["name"]}
 
 {card["intended_use"]}
 
 * Model: `{card["model"]}`, {card["parameters"]:,} parameters; in: axial slices in HU and their pixel size in mm, of any
   size; out: φ in mm, negative inside the {card["target"]}.
+* Limits: {data["limits"]} It looks at each slice alone.
 * Data: {data["name"]} (`{data["dataset"]}`), {data["licence"]}. {data["attribution"]}. The weights are shared under the
   same licence.
-* Training: `{card["command"]}`, {card["epochs"]} epochs, seed {card["seed"]}, window {card["window_hu"]} HU, slices of
-  {card["image_size"]} × {card["image_size"]}; fold held out: {card["fold_held_out"]}.
+* Training: `{card["command"]}`, {amount}{card["epochs"]} epochs, seed {card["seed"]}, window {card["window_hu"]} HU,
+  slices of {card["image_size"]} × {card["image_size"]}; fold held out: {card["fold_held_out"]}.
 * Certificate: {card["certificate_reason"] or "none"}.{file}
 
 ## Scores
+
+Of trainings of this model in the same way, each on scans of a fold that it has held out and not seen.
 
 | | |
 |---|---|

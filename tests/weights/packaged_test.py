@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lsn_tf.artifacts import RunDir, read_json, write_json
-from lsn_tf.models import LevelSetNetwork
-from lsn_tf.weights.packaged import LARGEST_BYTES, load_weights, names, write_weights
+from lsn_tf.models import LevelSetNetwork, UNet
+from lsn_tf.weights.packaged import LARGEST_BYTES, NOT_HELD_OUT, load_weights, names, write_weights
 
 SCORES = {"Dice per scan, fold 0 held out": 0.5}
 RECORD = {"model": "lsn", "dataset": "liver_lits", "synthetic": False, "fold": 2, "target": "liver", "seed": 7}
@@ -67,3 +67,21 @@ def test_weights_without_a_card_are_not_offered(run, tmp_path):
     write_weights(run, "lsn", SCORES, tmp_path / "weights")
     (tmp_path / "weights" / "lsn.json").unlink()
     assert names(tmp_path / "weights") == []
+
+
+def test_a_run_of_all_folds_says_that_its_scores_are_of_other_trainings(run, tmp_path):
+    counts = {"training_scans": 121, "training_slices": 621}
+    write_json(run.config, {**RECORD, "fold": "none", "training": counts})
+    card = write_weights(run, "lsn", SCORES, tmp_path / "weights")
+    text = (tmp_path / "weights" / "lsn.md").read_text()
+    for words in ("fold held out: none", "121 scans, 621 slices", "trainings of this model in the same way"):
+        assert words in text
+    assert (card["fold_held_out"], card["scans"]) == (NOT_HELD_OUT, 121)
+
+
+def test_two_models_lie_beside_each_other(run, tmp_path):
+    write_weights(run, "lsn", SCORES, tmp_path)
+    UNet((-100.0, 400.0), (2, 2)).save(run.model)
+    write_weights(run, "unet", SCORES, tmp_path)
+    assert names(tmp_path) == ["lsn", "unet"]
+    assert [type(load_weights(name, tmp_path)[0].model) for name in names(tmp_path)] == [LevelSetNetwork, UNet]
