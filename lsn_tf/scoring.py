@@ -96,8 +96,8 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "assd_mm_mean": _rounded(np.mean, measured, "assd_mm"),
         "surface_dice_mean": _rounded(np.mean, measured, "surface_dice"),
         "scans_in_mm": len(measured),
-        "false_positive_slices": sum(row["false_positive_slices"] for row in rows),
-        "missed_slices": sum(row["missed_slices"] for row in rows),
+        "false_positive_slices": _sum(rows, "false_positive_slices"),
+        "missed_slices": _sum(rows, "missed_slices"),
     }
 
 
@@ -109,6 +109,10 @@ def in_mm(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def mean(rows: Sequence[Mapping[str, Any]], name: str) -> float | None:
     """Returns the mean of a column, as in results.json; None of no rows."""
     return _rounded(np.mean, rows, name)
+
+
+def _sum(rows: Sequence[Mapping[str, Any]], name: str) -> int | None:
+    return sum(row[name] for row in rows) if rows else None
 
 
 def _rounded(average, rows: Sequence[Mapping[str, Any]], name: str) -> float | None:
