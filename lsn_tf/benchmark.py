@@ -7,6 +7,8 @@ Topics:
     kernels the kernel analysis against tf.saved_model.load and scikit-learn's defaults, on --kernels random ones: time,
             processor time, by which the ratios are, and memory beyond that at the start, each in a process of its own
     metrics the distances between the borders of two masks, against distance transforms and k-d trees
+    serve   a server that is started with --model: answers a second and waiting times of 1, 8 and 32 clients that ask
+            for a slice, in raw tensors and in JSON, and what is dropped; its memory over --requests more
     solver  100 steps of the level set equation, against the tools that people use, as far as they are installed;
             batches, several sizes and numbers of steps, and memory
     train   a training step with and without XLA for the level set steps, in float32 and bfloat16
@@ -43,6 +45,7 @@ from lsn_tf.studies.border_distances import PEERS, mask_pairs
 from lsn_tf.studies.kernel_works import parts, readers, wholes
 from lsn_tf.studies.peers import Problem, expanding_contour, peers
 from lsn_tf.studies.process_costs import Work, costs_in_turns
+from lsn_tf.studies.served_load import ask_at_once, json_question, memory_mib, raw_question, running_server
 from lsn_tf.surface_distances import surface_distances
 from lsn_tf.training.deep_supervision import masks_for
 from lsn_tf.training.fitting import FitOptions, compiled_model
@@ -57,6 +60,11 @@ MASK_SIZE, MASK_SLICES = 384, 96
 
 KERNELS = 1_000_000
 READ_MODEL = "unet_2019"  # exported, for the readers
+
+CLIENTS = (1, 8, 32)
+REQUESTS = 10_000  # over which the memory of the server is watched
+PARTS = 10  # of them, after each of which it is read; the first is for warming up
+MEMORY_CLIENTS = 8
 
 STEPS = 100
 SHAPES = ((128, 128), (256, 256), (512, 512), (64, 64, 64), (128, 128, 128))
@@ -173,6 +181,35 @@ def _cost_rows(group: str, works: Mapping[str, Work], repeats: int) -> list[dict
     ]
 
 
+def benchmark_serve(model: str | None, image_size: int, requests: int) -> list[dict[str, Any]]:
+    """Measures a server under load: a tenth of the requests at each number of clients, then its memory over all."""
+    slices = gather_slices(make_scans(VOLUMES[:1]), image_size)
+    middle = slice(len(slices) // 2, len(slices) // 2 + 1)
+    raw, text = (ask(slices.image[middle], slices.spacing[middle]) for ask in (raw_question, json_question))
+    slice_of = f"a slice of {_size((image_size, image_size))}"
+    with running_server(*([f"--model={model}"] if model else [])) as (server, port):
+        rows = [
+            _load_row(f"{slice_of}, {form}", clients, ask_at_once(port, question, clients, requests // PARTS))
+            for form, question in {"raw tensors": raw, "JSON": text}.items()
+            for clients in CLIENTS
+        ]
+        memory = []
+        for part in range(1, PARTS + 1):
+            load = ask_at_once(port, raw, MEMORY_CLIENTS, requests // PARTS)
+            memory.append({"what": f"after {part * requests // PARTS} requests", "dropped": load.dropped})
+            memory[-1]["mib"] = round(memory_mib(server), 1)
+    for row in memory:
+        rows.append({"group": "resident memory of the server", **row, "growth_mib": row["mib"] - memory[0]["mib"]})
+    return rows
+
+
+def _load_row(group: str, clients: int, load) -> dict[str, Any]:
+    p50, p99 = np.percentile(load.latencies, (50, 99))
+    counts = {"requests": len(load.latencies) + load.dropped, "dropped": load.dropped}
+    rate = {"per_second": round(len(load.latencies) / load.seconds, 2)}
+    return {"group": group, "what": f"{clients} clients", "seconds": p50, "p99_seconds": p99} | rate | counts
+
+
 def our_steps(problem: Problem, steps: int, batch: int = 1) -> Callable[[], np.ndarray]:
     """Returns a function that makes Godunov steps with curvature on a batch of copies of a problem."""
     ndim = problem.phi.ndim
@@ -248,10 +285,10 @@ def _rows(group: str, times: Mapping[str, float]) -> list[dict[str, Any]]:
     return [{"group": group, "what": what, "seconds": t, "ratio": round(t / first, 2)} for what, t in times.items()]
 
 
-def _on_slices(measure: Callable[[Slices, int], dict[str, float]]) -> Callable[[int, int, int], list[dict[str, Any]]]:
+def _on_slices(measure: Callable[[Slices, int], dict[str, float]]) -> Callable[..., list[dict[str, Any]]]:
     """Gives a topic about training the slices that it works on."""
 
-    def rows(image_size, repeats, kernels):
+    def rows(image_size, repeats, **_):
         times = measure(gather_slices(make_scans(VOLUMES), image_size), repeats)
         return _rows(f"batches of {BATCH_SIZE}, {image_size} x {image_size}", times)
 
@@ -260,20 +297,29 @@ def _on_slices(measure: Callable[[Slices, int], dict[str, float]]) -> Callable[[
 
 TOPICS = {
     "data": _on_slices(benchmark_data),
-    "kernels": lambda image_size, repeats, kernels: benchmark_kernels(kernels, repeats),
-    "metrics": lambda image_size, repeats, kernels: benchmark_metrics(repeats),
-    "solver": lambda image_size, repeats, kernels: benchmark_solver(repeats),
+    "kernels": lambda kernels, repeats, **_: benchmark_kernels(kernels, repeats),
+    "metrics": lambda repeats, **_: benchmark_metrics(repeats),
+    "serve": lambda model, image_size, requests, **_: benchmark_serve(model, image_size, requests),
+    "solver": lambda repeats, **_: benchmark_solver(repeats),
     "train": _on_slices(benchmark_train),
 }
 
 
-def benchmark(topic: str, image_size: int, repeats: int, kernels: int = KERNELS) -> dict[str, Any]:
+def benchmark(
+    topic: str,
+    image_size: int,
+    repeats: int,
+    kernels: int = KERNELS,
+    model: str | None = None,
+    requests: int = REQUESTS,
+) -> dict[str, Any]:
     """Runs a topic. Returns its rows with "group", "what", "seconds" and "ratio" to the first row of the group.
 
     Where the system tells, "load" is how many processes wanted a core in the last minute, before and after.
     """
     before = _load()
-    rows = TOPICS[topic](image_size, repeats, kernels)
+    given = {"image_size": image_size, "repeats": repeats, "kernels": kernels, "model": model, "requests": requests}
+    rows = TOPICS[topic](**given)
     return {"topic": topic, "repeats": repeats, "machine": machine(), "load": [*before, *_load()], "rows": rows}
 
 
@@ -294,6 +340,13 @@ def print_results(results: Mapping[str, Any]) -> None:
                 f"  {row['what']:<50} {row['seconds']:9.3f} s {row['cpu_seconds']:9.3f} CPU s {row['mib']:8.0f} MiB "
                 f"{row['ratio']:8.2f} x"
             )
+        elif "per_second" in row:
+            print(
+                f"  {row['what']:<12} {row['per_second']:9.1f} a second {1e3 * row['seconds']:9.1f} ms median "
+                f"{1e3 * row['p99_seconds']:9.1f} ms p99 {row['dropped']:6} of {row['requests']} dropped"
+            )
+        elif "growth_mib" in row:
+            print(f"  {row['what']:<42} {row['mib']:9.1f} MiB {row['growth_mib']:+8.1f} MiB {row['dropped']:6} dropped")
         elif "mib" in row:
             print(f"  {row['what']:<42} {row['mib']:9.1f} MiB {row['bytes_per_pixel']:8.1f} bytes a pixel")
         else:
@@ -303,14 +356,16 @@ def print_results(results: Mapping[str, Any]) -> None:
 def main() -> dict[str, Any]:
     """Reads the flags and measures."""
     values = flags.FLAGS
-    return benchmark(values.topic, values.image_size, values.repeats, values.kernels)
+    return benchmark(values.topic, values.image_size, values.repeats, values.kernels, values.model, values.requests)
 
 
 def define_flags() -> None:
     """Defines the flags of this command."""
     flags.DEFINE_enum("topic", "train", sorted(TOPICS), "What to measure; also as the first word after the command.")
-    flags.DEFINE_integer("image_size", 128, "Side of the slices of data and train, pixels.")
+    flags.DEFINE_integer("image_size", 128, "Side of the slices of data, serve and train, pixels.")
     flags.DEFINE_integer("kernels", KERNELS, "Number of the kernels of that topic.", lower_bound=1000)
+    flags.DEFINE_string("model", None, "What serve serves, see python -m lsn_tf.serve (default: the packaged weights).")
+    flags.DEFINE_integer("requests", REQUESTS, "Requests over which serve watches memory.", lower_bound=10 * PARTS)
     flags.DEFINE_integer("repeats", 9, "Calls of which the median is taken.", lower_bound=1)
 
 

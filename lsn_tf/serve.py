@@ -1,0 +1,176 @@
+"""Serves a trained network over HTTP, as TF-Serving and KServe do: slices in HU in, mask, probability and phi out.
+
+    python -m lsn_tf.serve --model=runs/lsn
+    curl localhost:8080/v2/health/ready
+    curl localhost:8080/v1/models/segmenter/metadata
+    curl localhost:8080/v1/models/segmenter:predict -d '{"inputs": {"image": [[[[60], [-5]]]], "spacing": [[1, 1]]}}'
+
+For research, not for clinical use. The server is KServe's, and speaks two protocols:
+
+    POST /v1/models/NAME:predict   TF-Serving's REST: JSON with "instances" (rows) or "inputs" (columns), and
+                                   "signature_name" for another signature of the SavedModel than serving_default
+    POST /v2/models/NAME/infer     the Open Inference Protocol: JSON, or JSON followed by raw tensors, which is faster;
+                                   {"parameters": {"signature_name": ..., "binary_data_output": true}}
+    GET  /v2/health/live, /v2/health/ready, /v2/models/NAME, /v1/models/NAME, /v1/models/NAME/metadata, /metrics
+
+Bad requests get a status of 4xx and {"error": reason}; 413: larger than --max_request_mib or --max_pixels; 503: more
+than --queue requests wait already. --model takes what predict takes; of a run, the SavedModel that export has written,
+if it has. SIGTERM and Ctrl-C finish the requests that have come, then the exit code is 0.
+
+There is no encryption and no log-in: other machines reach it only if --host says so, and then it should stand behind
+a proxy that has them.
+
+Exit code 0: it was stopped. 1: interrupted before it served. 2: bad input, or the port is in use.
+"""
+
+import ipaddress
+import logging
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from absl import flags
+
+from lsn_tf import common_flags
+
+logger = logging.getLogger(__name__)
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(model: str | None, listening: socket.socket, name: str, limits: Mapping[str, Any]) -> None:
+    """Serves a model on a socket until SIGTERM or SIGINT.
+
+    Args:
+        model: see `open_served_model`.
+        listening: a bound socket.
+        name: of the model in URLs.
+        limits: "threads", "max_pixels", "max_request_mib", "queue", "grace_seconds" as the flags say.
+
+    Raises:
+        ValueError: if there is no such model.
+        KeyboardInterrupt: if it was to stop before it had started.
+    """
+    asked_to_stop = _interrupted_by_signals()
+    import uvicorn  # the imports take seconds, in which Ctrl-C must end the command in one line
+
+    from lsn_tf.serving.admission import Limits
+    from lsn_tf.serving.application import make_application
+    from lsn_tf.serving.segmentation_model import SegmentationModel
+    from lsn_tf.serving.served_models import open_served_model
+
+    segmenter = SegmentationModel(name, open_served_model(model), limits["threads"], limits["max_pixels"])
+    segmenter.load()
+    bounds = Limits(limits["max_request_mib"] * 2**20, limits["threads"], limits["queue"])
+    config = uvicorn.Config(
+        make_application(segmenter, bounds),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=limits["grace_seconds"],
+    )
+    server = uvicorn.Server(config)
+
+    def stop(*_):  # uvicorn's own handlers take over while it serves, and give the signal back at the end
+        server.should_exit = True
+
+    for number in STOPPING:
+        signal.signal(number, stop)
+    if asked_to_stop:
+        raise KeyboardInterrupt
+    logger.info("%s is served at %s/v2/models/%s", _contents(segmenter.served), url(listening), name)
+    server.run(sockets=[listening])
+    logger.info("stopped")
+
+
+def _interrupted_by_signals() -> list[int]:
+    """Makes signals interrupt this process. Returns a list of those that came: Python drops some exceptions of theirs.
+
+    What is raised while Python collects garbage is printed and lost; TensorFlow and JAX run code of their own then.
+    """
+    came = []
+
+    def interrupt(number, _):
+        came.append(number)
+        raise KeyboardInterrupt
+
+    for number in STOPPING:
+        signal.signal(number, interrupt)
+    return came
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Returns a socket that is bound to an address but does not listen yet; port 0 takes a free one.
+
+    Raises:
+        ValueError: if the port is in use or the address is none of this machine.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise ValueError(
+            f"--host and --port must be an address of this machine that is free. Received {host}:{port}: {error}."
+        ) from error
+    return listening
+
+
+def url(listening: socket.socket) -> str:
+    """Returns the address of a socket for people."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(listening: socket.socket) -> bool:
+    """Tells whether only this machine can reach a socket."""
+    return ipaddress.ip_address(listening.getsockname()[0]).is_loopback
+
+
+def _contents(served) -> str:
+    about = served.about
+    return f"{about.get('model') or 'a SavedModel'} ({about.get('target') or 'target not stated'})"
+
+
+def print_results(results: Mapping[str, Any]) -> None:
+    """Prints that it is over."""
+    print(f"{results['url']}: stopped")
+
+
+def main() -> dict[str, Any]:
+    """Reads the flags and serves."""
+    values = flags.FLAGS
+    with bound_socket(values.host, values.port) as listening:
+        if not is_loopback(listening):
+            logger.warning(
+                "WARNING: --host=%s lets other machines in, without encryption or log-in. Put a proxy before it.",
+                values.host,
+            )
+        names = ("max_pixels", "max_request_mib", "queue", "grace_seconds")
+        limits = {name: values[name].value for name in names} | {"threads": values.threads or os.cpu_count() or 1}
+        address = url(listening)
+        serve(values.model, listening, values.name, limits)
+    return {"url": address, "name": values.name}
+
+
+def define_flags() -> None:
+    """Defines the flags of this command."""
+    flags.DEFINE_string(
+        "model", None, "Folder of a training run or of a SavedModel, or a name of packaged weights (default: these)."
+    )
+    flags.DEFINE_string("host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all of this machine's.")
+    flags.DEFINE_integer("port", 8080, "Port; 0 for a free one, which the log tells.", 0, 65535)
+    flags.DEFINE_string("name", "segmenter", "Name of the model in URLs.")
+    flags.DEFINE_integer("threads", None, "Predictions at a time (default: the number of cores).", 1, 1024)
+    flags.DEFINE_integer("queue", 128, "Requests that wait for their turn; further ones get 503.", 0)
+    flags.DEFINE_integer("max_request_mib", 64, "Largest body of a request, MiB.", 1)
+    flags.DEFINE_integer("max_pixels", 2**24, "Most numbers in a tensor of a request: 64 slices of 512 x 512.", 1)
+    flags.DEFINE_integer("grace_seconds", 30, "How long requests may take to finish when it is to stop.", 0)
+
+
+if __name__ == "__main__":
+    common_flags.run_command(main, define_flags, __doc__, print_results)
