@@ -45,7 +45,7 @@ from lsn_tf.studies.border_distances import PEERS, mask_pairs
 from lsn_tf.studies.kernel_works import parts, readers, wholes
 from lsn_tf.studies.peers import Problem, expanding_contour, peers
 from lsn_tf.studies.process_costs import Work, costs_in_turns
-from lsn_tf.studies.served_load import ask_at_once, json_question, memory_mib, raw_question, running_server
+from lsn_tf.studies.served_load import Load, ask_at_once, json_question, memory_mib, raw_question, running_server
 from lsn_tf.surface_distances import surface_distances
 from lsn_tf.training.deep_supervision import masks_for
 from lsn_tf.training.fitting import FitOptions, compiled_model
@@ -203,11 +203,12 @@ def benchmark_serve(model: str | None, image_size: int, requests: int) -> list[d
     return rows
 
 
-def _load_row(group: str, clients: int, load) -> dict[str, Any]:
+def _load_row(group: str, clients: int, load: Load) -> dict[str, Any]:
     p50, p99 = np.percentile(load.latencies, (50, 99))
     counts = {"requests": len(load.latencies) + load.dropped, "dropped": load.dropped}
     rate = {"per_second": round(len(load.latencies) / load.seconds, 2)}
-    return {"group": group, "what": f"{clients} clients", "seconds": p50, "p99_seconds": p99} | rate | counts
+    what = f"{clients} client{'s' * (clients > 1)}"
+    return {"group": group, "what": what, "seconds": p50, "p99_seconds": p99, **rate, **counts}
 
 
 def our_steps(problem: Problem, steps: int, batch: int = 1) -> Callable[[], np.ndarray]:

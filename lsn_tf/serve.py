@@ -23,12 +23,14 @@ a proxy that has them.
 Exit code 0: it was stopped. 1: interrupted before it served. 2: bad input, or the port is in use.
 """
 
+import contextlib
 import ipaddress
 import logging
 import os
 import signal
 import socket
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from absl import flags
@@ -52,16 +54,17 @@ def serve(model: str | None, listening: socket.socket, name: str, limits: Mappin
         ValueError: if there is no such model.
         KeyboardInterrupt: if it was to stop before it had started.
     """
-    asked_to_stop = _interrupted_by_signals()
-    import uvicorn  # the imports take seconds, in which Ctrl-C must end the command in one line
+    with _interrupted_by_signals():
+        logger.info("starting")
+        import uvicorn  # the imports take seconds
 
-    from lsn_tf.serving.admission import Limits
-    from lsn_tf.serving.application import make_application
-    from lsn_tf.serving.segmentation_model import SegmentationModel
-    from lsn_tf.serving.served_models import open_served_model
+        from lsn_tf.serving.admission import Limits
+        from lsn_tf.serving.application import make_application
+        from lsn_tf.serving.segmentation_model import SegmentationModel
+        from lsn_tf.serving.served_models import open_served_model
 
-    segmenter = SegmentationModel(name, open_served_model(model), limits["threads"], limits["max_pixels"])
-    segmenter.load()
+        segmenter = SegmentationModel(name, open_served_model(model), limits["threads"], limits["max_pixels"])
+        segmenter.load()
     bounds = Limits(limits["max_request_mib"] * 2**20, limits["threads"], limits["queue"])
     config = uvicorn.Config(
         make_application(segmenter, bounds),
@@ -79,19 +82,15 @@ def serve(model: str | None, listening: socket.socket, name: str, limits: Mappin
 
     for number in STOPPING:
         signal.signal(number, stop)
-    if asked_to_stop:
-        raise KeyboardInterrupt
     logger.info("%s is served at %s/v2/models/%s", _contents(segmenter.served), url(listening), name)
     server.run(sockets=[listening])
     logger.info("stopped")
 
 
-def _interrupted_by_signals() -> list[int]:
-    """Makes signals interrupt this process. Returns a list of those that came: Python drops some exceptions of theirs.
-
-    What is raised while Python collects garbage is printed and lost; TensorFlow and JAX run code of their own then.
-    """
-    came = []
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """Raises KeyboardInterrupt once a signal has come, even where Python drops it, as while it collects garbage."""
+    came, show = [], sys.unraisablehook
 
     def interrupt(number, _):
         came.append(number)
@@ -99,7 +98,16 @@ def _interrupted_by_signals() -> list[int]:
 
     for number in STOPPING:
         signal.signal(number, interrupt)
-    return came
+    sys.unraisablehook = lambda dropped: None if came else show(dropped)
+    try:
+        yield
+    except Exception:
+        if not came:  # TensorFlow makes it an error of its own while it is imported
+            raise
+    finally:
+        sys.unraisablehook = show
+    if came:
+        raise KeyboardInterrupt
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -126,9 +134,10 @@ def url(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def is_loopback(listening: socket.socket) -> bool:
-    """Tells whether only this machine can reach a socket."""
-    return ipaddress.ip_address(listening.getsockname()[0]).is_loopback
+def warn_if_public(listening: socket.socket) -> None:
+    """Warns if other machines can reach a socket."""
+    if not ipaddress.ip_address(listening.getsockname()[0]).is_loopback:
+        logger.warning("WARNING: %s lets other machines in, without encryption or log-in.", url(listening))
 
 
 def _contents(served) -> str:
@@ -145,11 +154,7 @@ def main() -> dict[str, Any]:
     """Reads the flags and serves."""
     values = flags.FLAGS
     with bound_socket(values.host, values.port) as listening:
-        if not is_loopback(listening):
-            logger.warning(
-                "WARNING: --host=%s lets other machines in, without encryption or log-in. Put a proxy before it.",
-                values.host,
-            )
+        warn_if_public(listening)
         names = ("max_pixels", "max_request_mib", "queue", "grace_seconds")
         limits = {name: values[name].value for name in names} | {"threads": values.threads or os.cpu_count() or 1}
         address = url(listening)

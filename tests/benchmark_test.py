@@ -1,5 +1,6 @@
 """What the benchmark measures, not how fast it is."""
 
+import contextlib
 import dataclasses
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from lsn_tf.data.pipeline import gather_slices
 from lsn_tf.studies.border_distances import PEERS, mask_pairs
 from lsn_tf.studies.peers import expanding_contour, numpy_solve
 from lsn_tf.studies.process_costs import Cost
+from lsn_tf.studies.served_load import Load
 from lsn_tf.surface_distances import surface_distances
 
 
@@ -86,3 +88,20 @@ def test_a_timed_step_trains():
     step = benchmark.train_step("unet", gather_slices(make_scans([0, 60]), 16))
     losses = [float(step()) for _ in range(5)]
     assert losses[-1] < losses[0]
+
+
+def test_a_server_is_asked_by_more_and_more_clients_and_its_memory_is_read_in_turn(monkeypatch):
+    asked, mib = [], iter(range(100, 200))
+
+    def ask(port, question, clients, requests):
+        asked.append((question.path[:3], clients, requests))
+        return Load(2.0, np.arange(1, 101) / 100, dropped=1)
+
+    monkeypatch.setattr(benchmark, "running_server", lambda *flags: contextlib.nullcontext((flags, 8080)))
+    monkeypatch.setattr(benchmark, "ask_at_once", ask)
+    monkeypatch.setattr(benchmark, "memory_mib", lambda server: next(mib) if server == ("--model=m",) else None)
+    rows = benchmark.benchmark("serve", 16, 1, model="m", requests=200)["rows"]
+    assert asked == [(path, n, 20) for path in ("/v2", "/v1") for n in (1, 8, 32)] + 10 * [("/v2", 8, 20)]
+    assert [row["growth_mib"] for row in rows[6:]] == list(range(10))
+    assert rows[0]["seconds"] == 0.505 and abs(rows[0]["p99_seconds"] - 0.9901) < 1e-9
+    assert (rows[0]["per_second"], rows[0]["requests"], rows[0]["dropped"]) == (50.0, 101, 1)

@@ -36,6 +36,7 @@ LIBRARY = {
     "exported": ("artifacts", "numerics", "layers", "metrics", "models"),
     "saved_model": ("artifacts", "exported", "models", "weights"),
     "segmenters": ("artifacts", "certificate", "exported", "models", "saved_model", "weights"),
+    "serving": ("artifacts", "models", "saved_model", "segmenters", "weights"),
 }
 # Each may import the library and the verbs before it.
 VERBS = (
@@ -50,6 +51,7 @@ VERBS = (
     "crossval",
     "fronts",
     "recover",
+    "serve",
     "solve",
     "benchmark",
 )
@@ -92,6 +94,7 @@ USES_TENSORFLOW = (
     "lsn_tf/exported/signatures.py",
     "lsn_tf/exported/warm_up.py",
     "lsn_tf/saved_model.py",
+    "lsn_tf/serving/",
     "lsn_tf/studies/saved_formats.py",
     "lsn_tf/training/fitting.py",
     "lsn_tf/training/tracing.py",

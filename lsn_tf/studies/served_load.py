@@ -70,22 +70,20 @@ def raw_question(image: np.ndarray, spacing: np.ndarray) -> Question:
 
 def ask_at_once(port: int, question: Question, clients: int, requests: int) -> Load:
     """Asks a question so many times, by clients that each wait for an answer before they ask again."""
-    wanted = len(_Client(port).ask(question))
+    with contextlib.closing(_Client(port)) as client:
+        wanted = len(client.ask(question))
     tickets, latencies, dropped = iter(range(requests)), [], itertools.count()
     lock = threading.Lock()
 
     def ask():
-        client = _Client(port)
-        while True:
-            with lock:
-                if next(tickets, None) is None:
-                    return
-            started = time.perf_counter()
-            try:
+        with contextlib.closing(_Client(port)) as client:
+            while True:
+                with lock:
+                    if next(tickets, None) is None:
+                        return
+                started = time.perf_counter()
                 answered = len(client.ask(question)) == wanted
-            except (OSError, http.client.HTTPException):
-                answered, client = False, _Client(port)
-            latencies.append(time.perf_counter() - started) if answered else next(dropped)
+                latencies.append(time.perf_counter() - started) if answered else next(dropped)
 
     threads = [threading.Thread(target=ask) for _ in range(clients)]
     started = time.perf_counter()
@@ -97,17 +95,25 @@ def ask_at_once(port: int, question: Question, clients: int, requests: int) -> L
 
 
 class _Client:
-    """A connection that is kept."""
+    """A connection that is kept, and made anew where it is lost."""
 
     def __init__(self, port: int):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
 
     def ask(self, question: Question) -> bytes:
-        """Returns the body of the answer, b"" if it is none."""
-        self._connection.request("POST", question.path, question.body, question.headers)
-        answer = self._connection.getresponse()
-        content = answer.read()
+        """Returns the body of the answer, b"" if there is none or it has another status than 200."""
+        try:
+            self._connection.request("POST", question.path, question.body, question.headers)
+            answer = self._connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            self.close()
+            return b""
         return content if answer.status == 200 else b""
+
+    def close(self) -> None:
+        """Closes the connection; another question opens it again."""
+        self._connection.close()
 
 
 @contextlib.contextmanager
@@ -143,8 +149,8 @@ def running_server(*flags: str) -> Iterator[tuple[subprocess.Popen, int]]:
 def _wait_until_ready(port: int) -> None:
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
-        with contextlib.suppress(OSError):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        with contextlib.suppress(OSError), contextlib.closing(connection):
             connection.request("GET", "/v2/health/ready")
             if connection.getresponse().status == 200:
                 return

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from serving_requests import IMAGE, SPACING, V1, V2, raw_request, read_raw
+from threshold_model import IMAGE, SPACING, V1, V2, raw_request, read_raw
 
 COLUMNS = {"image": IMAGE.tolist(), "spacing": SPACING.tolist()}
 TENSORS = [
@@ -119,7 +119,7 @@ def test_health_and_metadata(client):
         ("[]", "expected a JSON object"),
         ("{}", 'either "instances" or "inputs"'),
         ({"inputs": COLUMNS, "instances": []}, 'either "instances" or "inputs"'),
-        ({"inputs": COLUMNS, "signature_name": "none"}, "expected a signature_name of evolve, serving_default"),
+        ({"inputs": COLUMNS, "signature_name": "none"}, "expected a signature_name of count, evolve, serving_default"),
         ({"inputs": COLUMNS, "signature_name": ["evolve"]}, "expected a signature_name"),
         ({"inputs": []}, "an object with a tensor for each input"),
         ({"instances": []}, "a list of objects"),

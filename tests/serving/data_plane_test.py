@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 from kserve.errors import InvalidInput
-from serving_requests import IMAGE, LENGTH, SPACING, raw_request
+from threshold_model import IMAGE, LENGTH, SPACING, raw_request
 
 from lsn_tf.serving.data_plane import FixedModels, TensorPlane
 

@@ -39,10 +39,10 @@ def test_a_run_its_saved_model_and_its_packaged_weights_give_the_same_phi(run, r
     monkeypatch.setattr(
         served_models, "write_saved_model", lambda *given: (write(*given), shutil.copytree(given[1], written))
     )
-    served = open_served_model(run.path)  # it has no SavedModel yet
+    first = open_served_model(run.path)  # it has no SavedModel yet
     shutil.copytree(written, run.saved_model)
     monkeypatch.setattr(served_models, "write_saved_model", lambda _, folder: shutil.copytree(written, folder))
-    for served in (served, *map(open_served_model, ("lsn", None, run.path, run.saved_model, run.saved_model.parent))):
+    for served in (first, *map(open_served_model, ("lsn", None, run.path, run.saved_model, run.saved_model.parent))):
         answer = served.signatures["serving_default"].apply(inputs)
         np.testing.assert_allclose(answer["phi"], expected, atol=1e-4)
         np.testing.assert_array_equal(answer["mask"], answer["phi"] < 0)
@@ -52,7 +52,7 @@ def test_a_run_its_saved_model_and_its_packaged_weights_give_the_same_phi(run, r
 
 def test_signatures_say_what_they_take(threshold_folder):
     served = open_served_model(threshold_folder)
-    assert served.version == "3" and list(served.signatures) == ["evolve", "serving_default"]
+    assert served.version == "3" and list(served.signatures) == ["count", "evolve", "serving_default"]
     evolve = served.signatures["evolve"]
     assert {name: (spec.shape, spec.dtype.name) for name, spec in evolve.inputs.items()} == {
         "spacing": ((3,), "float32"),

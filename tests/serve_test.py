@@ -1,0 +1,100 @@
+"""The process starts, answers, finishes what has come when it is told to stop, and says in one line what is wrong."""
+
+import contextlib
+import http.client
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from source_tree import ROOT
+from threshold_model import Threshold
+
+from lsn_tf.serve import bound_socket, url, warn_if_public
+from lsn_tf.studies.served_load import NAME, json_question, raw_question, running_server
+
+IMAGE, SPACING = np.full((1, 2, 3, 1), 60, np.int16), np.float32([[0.7, 0.9]])
+STEPS = 200_000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("threshold")
+    Threshold().save(path)
+    return path
+
+
+def ask(port, path, body=None, headers=None):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=100)) as connection:
+        connection.request("POST" if body else "GET", path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+@pytest.mark.slow
+def test_the_process_answers_and_stops_when_all_have_their_answer(folder):
+    with running_server(f"--model={folder}", "--threads=1") as (process, port):
+        question = json_question(IMAGE, SPACING)
+        status, content = ask(port, question.path, question.body, question.headers)
+        assert status == 200 and json.loads(content)["outputs"]["phi"] == (IMAGE - 100).tolist()
+        question = raw_question(IMAGE, SPACING)
+        assert ask(port, question.path, question.body, question.headers)[0] == 200
+        assert ask(port, question.path, b"\xff" * 1000)[0] == 400
+        assert ask(port, question.path, b"x", {"Content-Length": str(10**9)})[0] == 413
+
+        slow = json.dumps({"inputs": {"steps": STEPS}, "signature_name": "count"})
+        answers = []
+        waiting = [
+            threading.Thread(target=lambda: answers.append(ask(port, f"/v1/models/{NAME}:predict", slow)))
+            for _ in range(3)
+        ]
+        for thread in waiting:
+            thread.start()
+        arrived = f'request_preprocess_seconds_count{{model_name="{NAME}"}} 3.0'  # one is answered, two wait for it
+        while arrived not in ask(port, "/metrics")[1].decode():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        for thread in waiting:
+            thread.join()
+        assert process.wait(60) == 0
+    assert [(status, json.loads(content)) for status, content in answers] == 3 * [(200, {"outputs": STEPS})]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number, after_s", [(signal.SIGINT, 0.0), (signal.SIGINT, 1.0), (signal.SIGTERM, 0.5)])
+def test_a_start_is_interrupted_in_one_line(folder, number, after_s):
+    command = [sys.executable, "-m", "lsn_tf.serve", f"--model={folder}", "--port=0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stderr.readline() == "starting\n"
+    time.sleep(after_s)  # of some five seconds
+    process.send_signal(number)
+    said = process.communicate(timeout=100)[1].splitlines()
+    assert process.returncode == 1 and said[-1] == "serve: interrupted."
+    assert not [line for line in said if "Traceback" in line]
+
+
+def test_a_port_in_use_is_refused_in_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        command = [sys.executable, "-m", "lsn_tf.serve", "--model=none", f"--port={port}"]
+        process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert process.returncode == 2 and process.stderr.count("\n") == 1
+    assert f"must be an address of this machine that is free. Received 127.0.0.1:{port}: [Errno" in process.stderr
+
+
+@pytest.mark.parametrize("host, public", [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True), ("", True)])
+def test_other_machines_are_let_in_only_with_a_warning(host, public, caplog):
+    with bound_socket(host, 0) as listening:
+        warn_if_public(listening)
+        assert url(listening).startswith("http://0.0.0.0:" if public else "http://127.0.0.1:")
+        assert (url(listening) in caplog.text) == public == bool(caplog.records)
+
+
+def test_an_address_of_another_machine_is_refused():
+    with pytest.raises(ValueError, match="must be an address of this machine"):
+        bound_socket("192.0.2.1", 8080)  # RFC 5737: nobody's
