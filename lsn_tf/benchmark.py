@@ -65,6 +65,7 @@ CLIENTS = (1, 8, 32)
 REQUESTS = 10_000  # over which the memory of the server is watched
 PARTS = 10  # of them, after each of which it is read; the first is for warming up
 MEMORY_CLIENTS = 8
+LOAD_SHARE = 20  # at each number of clients requests / LOAD_SHARE
 
 STEPS = 100
 SHAPES = ((128, 128), (256, 256), (512, 512), (64, 64, 64), (128, 128, 128))
@@ -182,14 +183,14 @@ def _cost_rows(group: str, works: Mapping[str, Work], repeats: int) -> list[dict
 
 
 def benchmark_serve(model: str | None, image_size: int, requests: int) -> list[dict[str, Any]]:
-    """Measures a server under load: a tenth of the requests at each number of clients, then its memory over all."""
+    """Measures a server under load: a part of the requests at each number of clients, then its memory over all."""
     slices = gather_slices(make_scans(VOLUMES[:1]), image_size)
     middle = slice(len(slices) // 2, len(slices) // 2 + 1)
     raw, text = (ask(slices.image[middle], slices.spacing[middle]) for ask in (raw_question, json_question))
     slice_of = f"a slice of {_size((image_size, image_size))}"
     with running_server(*([f"--model={model}"] if model else [])) as (server, port):
         rows = [
-            _load_row(f"{slice_of}, {form}", clients, ask_at_once(port, question, clients, requests // PARTS))
+            _load_row(f"{slice_of}, {form}", clients, ask_at_once(port, question, clients, requests // LOAD_SHARE))
             for form, question in {"raw tensors": raw, "JSON": text}.items()
             for clients in CLIENTS
         ]

@@ -101,7 +101,7 @@ def test_a_server_is_asked_by_more_and_more_clients_and_its_memory_is_read_in_tu
     monkeypatch.setattr(benchmark, "ask_at_once", ask)
     monkeypatch.setattr(benchmark, "memory_mib", lambda server: next(mib) if server == ("--model=m",) else None)
     rows = benchmark.benchmark("serve", 16, 1, model="m", requests=200)["rows"]
-    assert asked == [(path, n, 20) for path in ("/v2", "/v1") for n in (1, 8, 32)] + 10 * [("/v2", 8, 20)]
+    assert asked == [(path, n, 10) for path in ("/v2", "/v1") for n in (1, 8, 32)] + 10 * [("/v2", 8, 20)]
     assert [row["growth_mib"] for row in rows[6:]] == list(range(10))
     assert rows[0]["seconds"] == 0.505 and abs(rows[0]["p99_seconds"] - 0.9901) < 1e-9
     assert (rows[0]["per_second"], rows[0]["requests"], rows[0]["dropped"]) == (50.0, 101, 1)
