@@ -2,55 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from lsn_tf.analysis.findings import Findings
 from lsn_tf.analysis.page.conclusions import chance_in_words, conclusions
+from lsn_tf.pages.page_parts import Column, Section
 
 MOST_CLAIMS = 2_000  # rows of a table of the page
 Pictures = Mapping[str, bytes]  # SVG by name
-
-
-@dataclasses.dataclass(frozen=True)
-class Section:
-    """A part of the page.
-
-    Attributes:
-        name: of the anchor and of its template, `NAME.html`.
-        title: its heading, as in the list of contents.
-        values: of the template.
-    """
-
-    name: str
-    title: str
-    values: Mapping[str, Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        key: of its value in a row.
-        title: of its header.
-        form: of its numbers; "" for text.
-        help: what it means, shown at the header.
-        scale: that numbers are multiplied by, 100 for per cent.
-    """
-
-    key: str
-    title: str
-    form: str = ""
-    help: str = ""
-    scale: float = 1.0
-
-    def cell(self, row: Mapping[str, Any]) -> str:
-        """Returns the value of a row as text, "–" where there is none."""
-        value = row[self.key]
-        if value is None or value == "":
-            return "–"
-        return format(value * self.scale if self.scale != 1 else value, self.form)
-
 
 LAYER_COLUMNS = (
     Column("depth", "depth", "d", "Place among the convolutions, from the input on"),
