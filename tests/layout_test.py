@@ -32,6 +32,7 @@ LIBRARY = {
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models", "prediction"),
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
     "studies": ("artifacts", "compilation", "numerics", "analysis", "data", "layers", "models", "solver"),
+    "reports": ("artifacts", "analysis", "numerics", "pages", "studies"),
     "certificate": ("numerics", "layers", "models", "solver"),
     "weights": ("artifacts", "models"),
     "exported": ("artifacts", "numerics", "layers", "metrics", "models"),
@@ -55,6 +56,7 @@ VERBS = (
     "serve",
     "solve",
     "benchmark",
+    "report",
 )
 
 # What these may import besides the standard library; the others are free, but for TensorFlow.
