@@ -126,7 +126,7 @@ def test_a_run_that_has_not_finished_is_named(make_run, tmp_path):
 def test_kernels_are_those_of_the_analysis(make_run, tmp_path):
     run = make_run("unet")
     results = make_report(tmp_path, run, kernels=True, images=False)
-    assert results["outcome"][-1].startswith("Kernels of unet, fold 1, ")
+    assert results["outcome"][-1].startswith("unet, fold 1, ")
     assert "families-0" in (tmp_path / "report.html").read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"report.html", run.path.name}
 

@@ -97,7 +97,10 @@ def _stencils(certificates: Sequence[Mapping[str, Any]]) -> list[str]:
     defects = [row["moment_defect"] for row in rows if "moment_defect" in row]
     kept = sum(row["order"] >= row.get("order_stated", row["order"]) for row in rows)
     sentence = f"{kept:,} of {len(rows):,} stencils ({kinds} kinds) approximate their derivative to the order stated"
-    return [f"{sentence}; their moments are missed by {max(defects):.2g} at most." if defects else f"{sentence}."]
+    if not defects:
+        return [f"{sentence}."]
+    exact = f"missed by {max(defects):.2g} at most" if max(defects) else "exact"
+    return [f"{sentence}; their moments are {exact}."]
 
 
 def _reach(certificates: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -119,9 +122,8 @@ def _attack(certificates: Sequence[Mapping[str, Any]]) -> list[str]:
     tried = f"{trials} pairs of level set functions were searched for a counterexample on every grid"
     if any(one["falsified"] for one in attacks):
         return [f"{tried}, and one was found: a difference grew by a factor of {ratio:.4g}, or two fronts crossed."]
-    return [
-        f"{tried}, and none was found: no difference grew by more than a factor of {ratio:.4g}. A search is no proof."
-    ]
+    grew = f"no difference grew by more than a factor of {ratio:.4g}" if ratio > 1 else "no difference grew"
+    return [f"{tried}, and none was found: {grew}. A search is no proof."]
 
 
 def _on_images(certificates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

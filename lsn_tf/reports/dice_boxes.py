@@ -39,9 +39,10 @@ def draw_boxes(contents: Contents) -> "Figure | None":
 
 
 def draw_folds(contents: Contents) -> "Figure | None":
-    """Draws a box for each model in each fold; None where there is one fold, or there are too many models."""
+    """Draws a box for each model in each fold; None where one fold has scores, or there are too many models."""
     models = [model for model in contents.models if contents.scores(model)]
-    if len(contents.folds) < 2 or not 0 < len(models) <= MOST_COLOURS:
+    folds = sorted({run.of.fold for run in contents.done})
+    if len(folds) < 2 or len(models) > MOST_COLOURS:
         return None
     from matplotlib.patches import Patch
 
@@ -49,12 +50,12 @@ def draw_folds(contents: Contents) -> "Figure | None":
     axes = figure.subplots()
     width = 0.8 / len(models)
     for number, model in enumerate(models):
-        found = {place: list(contents.scores(model, [fold]).values()) for place, fold in enumerate(contents.folds)}
+        found = {place: list(contents.scores(model, [fold]).values()) for place, fold in enumerate(folds)}
         found = {place: dice for place, dice in found.items() if dice}
         places = [place + (number - (len(models) - 1) / 2) * width for place in found]
         _box(axes, list(found.values()), places, 0.8 * width, colour_of(contents, model), vertical=True, outliers=True)
-    axes.set_xticks(range(len(contents.folds)), [f"fold {fold}" for fold in contents.folds])
-    axes.set_xlim(-0.55, len(contents.folds) - 0.45)
+    axes.set_xticks(range(len(folds)), [f"fold {fold}" for fold in folds])
+    axes.set_xlim(-0.55, len(folds) - 0.45)
     axes.set_ylabel("Dice per scan")
     axes.set_ylim(top=min(1.005, axes.get_ylim()[1]))
     axes.grid(axis="y", linewidth=0.4, alpha=0.5)

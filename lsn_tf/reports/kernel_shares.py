@@ -37,10 +37,11 @@ class KernelShares:
         held = len(found["claims"])
         of_layers = len({claim["layer"] for claim in found["claims"]})
         where = f", in {of_layers} of {found['layers']} layers" if held else ""
-        verb = {0: "none holds", 1: "1 holds"}.get(held, f"{held} hold")
+        verb = "holds" if held == 1 else "hold"
         return (
-            f"Kernels of {self.label}, {found['kernels']:,}: of {found['claims_tested']} claims that a layer has more "
-            f"of a family than chance explains, {verb} (q < {found['claims_hold_at_q']}){where}."
+            f"{self.label}, {found['kernels']:,} kernels: {held} of {found['claims_tested']} claims {verb} "
+            f"(q < {found['claims_hold_at_q']}) that a layer has more of a family of named kernels than chance "
+            f"explains{where}."
         )
 
 

@@ -98,7 +98,7 @@ def _missing(contents: Contents) -> list[str]:
     if not undone:
         return []
     names = "; ".join(f"{r.model}, fold {r.of.fold}, seed {r.of.seed}: {undone_word(r.of)}" for r in undone)
-    return [f"{len(undone)} of {len(contents.runs)} runs are not in the tables. {names}."]
+    return [f"Not in the tables are {len(undone)} of {len(contents.runs)} runs: {names}."]
 
 
 def undone_word(run) -> str:

@@ -55,6 +55,7 @@ class Report:
 MODEL_COLUMNS = (
     Column("model", "model"),
     Column("runs_text", "runs", help="Finished, of all"),
+    Column("certified", "certified", help="Runs that are, of those with a certificate"),
     Column("parameters", "parameters", ",d"),
     Column("dice", "Dice", ".3f", "Mean over folds of the mean per scan, seeds averaged"),
     Column("median", "median", ".3f", "Dice of the middle scan, all folds together"),
@@ -65,7 +66,6 @@ MODEL_COLUMNS = (
     Column("volume_error_mean_abs", "volume error", ".3f", "Mean of |predicted - reference| / reference"),
     Column("worst", "worst scan", help="Its Dice and its number"),
     Column("seconds_train", "training, s", ",.0f"),
-    Column("certified", "certified", help="Runs that are, of those with a certificate"),
 )
 PAIRED_COLUMNS = (
     Column("model", "model"),
@@ -176,8 +176,11 @@ def _curves(report: Report, pictures: Pictures) -> Section:
     held_back = {bool(run.config.get("hold_back")) for run in runs}
     monitoring = {True: "held back from training", False: "trained on as well"}
     known = monitoring[held_back.pop()] if len(held_back) == 1 else "held back from training by some runs only"
-    without = len(report.contents.runs) - len(runs)
-    return Section("curves", "Learning curves", {"pictures": pictures, "monitoring": known, "without": without})
+    without = [run for run in report.contents.runs if not run.history]
+    told = f"{len(without)} of {len(report.contents.runs)}: {', '.join(dict.fromkeys(run.model for run in without))}"
+    return Section(
+        "curves", "Learning curves", {"pictures": pictures, "monitoring": known, "without": told if without else ""}
+    )
 
 
 def _scans(report: Report, pictures: Pictures) -> Section:

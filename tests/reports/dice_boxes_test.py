@@ -44,7 +44,8 @@ def test_folds_have_a_box_for_each_model_side_by_side(contents):
 def test_nothing_is_drawn_of_nothing(make_run):
     undone = make_contents(read_folders([make_run("lsn", finished=False).path]))
     assert draw_boxes(undone) is None and draw_folds(undone) is None
-    assert draw_folds(make_contents(read_folders([make_run("unet").path]))) is None  # one fold
+    one = [make_run("unet"), make_run("unet", 1, finished=False)]
+    assert draw_folds(make_contents(read_folders([run.path for run in one]))) is None  # one fold with scores
 
 
 def test_more_models_than_colours_are_drawn_all_together_only(make_run):

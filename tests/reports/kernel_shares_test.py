@@ -38,8 +38,8 @@ def test_shares_are_weighted_by_kernels():
 def test_an_analysis_is_read_with_its_page_and_figure(analysis):
     found = read_kernel_shares(analysis)
     assert found.label == "analysis" and found.page is None and found.picture is None and len(found.families) == 2
-    assert "Kernels of analysis, 40: of 4 claims" in found.headline()
-    assert found.headline().endswith("1 holds (q < 0.05), in 1 of 2 layers.")
+    assert found.headline().startswith("analysis, 40 kernels: 1 of 4 claims holds (q < 0.05) that a layer has more")
+    assert found.headline().endswith("explains, in 1 of 2 layers.")
     (analysis / "figures").mkdir()
     (analysis / "figures" / "family_shares.png").write_bytes(b"png")
     (analysis / "index.html").touch()

@@ -46,7 +46,7 @@ def test_what_is_reached_certified_and_missing_is_told(make_run):
     assert sentences[0].startswith(reached) and f"the worst has {scores[worst]:.3f} (scan {worst})." in sentences[0]
     assert "of fold 0" in sentences[0]
     assert "Certified as stable for every image: lsn (1 of 1 runs)." in sentences
-    assert sentences[-1].startswith("2 of 4 runs are not in the tables. ")
+    assert sentences[-1].startswith("Not in the tables are 2 of 4 runs: ")
     assert "unet, fold 1, seed 0: not finished" in sentences[-1]
     assert "lsn, fold 1, seed 0: failed, collapsed: seed 0: the masks fill 99%" in sentences[-1]
     assert any(sentence.startswith("With one seed") for sentence in sentences)
@@ -55,4 +55,4 @@ def test_what_is_reached_certified_and_missing_is_told(make_run):
 def test_with_nothing_finished_nothing_is_claimed(make_run):
     contents = make_contents(read_folders([make_run("lsn", finished=False).path]))
     first, last = outcome(contents)
-    assert first == "lsn: no run has finished." and last.startswith("1 of 1 runs are not in the tables.")
+    assert first == "lsn: no run has finished." and last.startswith("Not in the tables are 1 of 1 runs: ")

@@ -18,6 +18,7 @@ report_page = pytest.importorskip("lsn_tf.reports.report_page")
 from lsn_tf.reports.report_sections import Report  # noqa: E402  (as report_page, it needs Jinja)
 
 HOSTILE = "</script><script>document.title='hacked'</script><img src=x onerror=document.title='hacked'>$\\alpha${{7*7}}"
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="2" height="1"><rect width="1" height="1"/></svg>'
 SLOW_MS = 300_000  # no test of speed: the machine may be busy
 
 
@@ -68,7 +69,7 @@ def report(make_run):
     return Report(
         contents,
         shown=[ShownScan(["best", HOSTILE], 3, 0, 1, 4, [overlay("lsn"), overlay(HOSTILE)])],
-        kernels=[KernelShares(HOSTILE, summary, [family], picture=b"<svg/>")],
+        kernels=[KernelShares(HOSTILE, summary, [family], picture=SVG)],
         command=HOSTILE,
         commands=[HOSTILE],
         versions={"python": "3"},
