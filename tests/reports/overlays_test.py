@@ -46,17 +46,29 @@ def test_the_box_holds_all_contours_inside_the_slice(overlay):
     np.testing.assert_allclose(common_box([empty]), [[0, 0], [40 * DY, 60 * DX]])
 
 
-def test_the_picture_is_cut_windowed_and_has_both_contours(overlay):
+def picture_in(svg):
+    """Returns the grey picture of an SVG, and the matrix that places it."""
     pil = pytest.importorskip("PIL.Image")
+    ((encoded, place),) = re.findall(r'href="data:image/png;base64,([^"]+)".* transform="matrix\(([^)]+)\)', svg)
+    picture = pil.open(io.BytesIO(base64.b64decode(encoded))).convert("L")
+    return np.asarray(picture), [float(number) for number in place.split()]
+
+
+def test_the_picture_is_cut_windowed_and_has_both_contours(overlay):
     box = np.array([[7 * DY, 10 * DX], [21 * DY, 30 * DX]])
     svg = draw_overlay(overlay, box, (0, 2400)).decode()
-    ((encoded, place),) = re.findall(r'href="data:image/png;base64,([^"]+)".* transform="matrix\(([^)]+)\)', svg)
-    picture = np.asarray(pil.open(io.BytesIO(base64.b64decode(encoded))).convert("L")).astype(float)
+    picture, place = picture_in(svg)
     wide, high = 3 * 72, 3 * 72 * (14 * DY) / (20 * DX)  # points
-    assert [float(n) for n in place.split()] == pytest.approx([wide / 20, 0, 0, high / 14, 0, 0])  # upright, all of it
-    assert picture.shape == (14, 20)
+    assert place == pytest.approx([wide / 20, 0, 0, high / 14, 0, 0])  # upright, all of it
     np.testing.assert_array_equal(picture, 255 * (overlay.image[7:21, 10:30] > 0))
     assert svg.count("stroke: #22d3ee") == svg.count("stroke: #ff9f1c") == 1 and "<text" not in svg
+
+
+def test_pixels_that_the_box_cuts_are_there(overlay):
+    box = np.array([[7.25 * DY, 10.5 * DX], [20.75 * DY, 29.5 * DX]])
+    picture, place = picture_in(draw_overlay(overlay, box, (0, 2400)).decode())
+    np.testing.assert_array_equal(picture, 255 * (overlay.image[7:21, 10:30] > 0))
+    assert place[4:] == pytest.approx([-0.5 * place[0], -0.25 * place[3]], rel=1e-3)
 
 
 def test_best_median_and_worst_are_of_the_mean_over_models():
