@@ -24,6 +24,7 @@ Exit code 0: it was stopped. 1: interrupted before it served. 2: bad input, or t
 """
 
 import contextlib
+import dataclasses
 import ipaddress
 import logging
 import os
@@ -41,14 +42,31 @@ logger = logging.getLogger(__name__)
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(model: str | None, listening: socket.socket, name: str, limits: Mapping[str, Any]) -> None:
-    """Serves a model on a socket until SIGTERM or SIGINT.
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What to serve, and within which limits.
 
-    Args:
+    Attributes:
         model: see `open_served_model`.
-        listening: a bound socket.
         name: of the model in URLs.
-        limits: "threads", "max_pixels", "max_request_mib", "queue", "grace_seconds" as the flags say.
+        threads: predictions at a time.
+        queue: requests that wait for their turn.
+        max_request_mib: of a body.
+        max_pixels: numbers in a tensor of a request.
+        grace_seconds: for requests to finish when it is to stop.
+    """
+
+    model: str | None
+    name: str
+    threads: int
+    queue: int
+    max_request_mib: int
+    max_pixels: int
+    grace_seconds: int
+
+
+def serve(config: Config, listening: socket.socket) -> None:
+    """Serves a model on a bound socket until SIGTERM or SIGINT.
 
     Raises:
         ValueError: if there is no such model.
@@ -63,26 +81,27 @@ def serve(model: str | None, listening: socket.socket, name: str, limits: Mappin
         from lsn_tf.serving.segmentation_model import SegmentationModel
         from lsn_tf.serving.served_models import open_served_model
 
-        segmenter = SegmentationModel(name, open_served_model(model), limits["threads"], limits["max_pixels"])
+        segmenter = SegmentationModel(config.name, open_served_model(config.model), config.threads, config.max_pixels)
         segmenter.load()
-    bounds = Limits(limits["max_request_mib"] * 2**20, limits["threads"], limits["queue"])
-    config = uvicorn.Config(
-        make_application(segmenter, bounds),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        timeout_graceful_shutdown=limits["grace_seconds"],
+    limits = Limits(config.max_request_mib * 2**20, config.threads, config.queue)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            make_application(segmenter, limits),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_graceful_shutdown=config.grace_seconds,
+        )
     )
-    server = uvicorn.Server(config)
 
     def stop(*_):  # uvicorn's own handlers take over while it serves, and give the signal back at the end
         server.should_exit = True
 
     for number in STOPPING:
         signal.signal(number, stop)
-    logger.info("%s is served at %s/v2/models/%s", _contents(segmenter.served), url(listening), name)
+    logger.info("%s is served at %s/v2/models/%s", _contents(segmenter.served), url(listening), config.name)
     server.run(sockets=[listening])
     logger.info("stopped")
 
@@ -155,10 +174,17 @@ def main() -> dict[str, Any]:
     values = flags.FLAGS
     with bound_socket(values.host, values.port) as listening:
         warn_if_public(listening)
-        names = ("max_pixels", "max_request_mib", "queue", "grace_seconds")
-        limits = {name: values[name].value for name in names} | {"threads": values.threads or os.cpu_count() or 1}
+        config = Config(
+            model=values.model,
+            name=values.name,
+            threads=values.threads or os.cpu_count() or 1,
+            queue=values.queue,
+            max_request_mib=values.max_request_mib,
+            max_pixels=values.max_pixels,
+            grace_seconds=values.grace_seconds,
+        )
         address = url(listening)
-        serve(values.model, listening, values.name, limits)
+        serve(config, listening)
     return {"url": address, "name": values.name}
 
 

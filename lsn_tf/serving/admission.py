@@ -51,38 +51,41 @@ class Admission:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._application(scope, receive, send)
             return
-        body = bytearray()
+        body: list[bytes] = []
         try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                complete = await self._read(scope, receive, body)
-            if complete:
+            if await self._comes_in_time(scope, receive, body):
                 async with self._turn():
-                    await self._application(scope, _replay(bytes(body), receive), send)
-        except TimeoutError:
-            await _refuse(scope, receive, send, 408, f"the body must come within {self._limits.body_seconds:g} s.")
+                    await self._application(scope, _replay(body, receive), send)
         except Refused as refused:
             await _refuse(scope, receive, send, refused.status, str(refused))
         finally:
-            self._held_bytes -= len(body)
+            self._held_bytes -= sum(map(len, body))
 
-    async def _read(self, scope, receive, body: bytearray) -> bool:
+    async def _comes_in_time(self, scope, receive, body: list[bytes]) -> bool:
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                return await self._read(scope, receive, body)
+        except TimeoutError:
+            raise Refused(408, f"the body must come within {self._limits.body_seconds:g} s.") from None
+
+    async def _read(self, scope, receive, body: list[bytes]) -> bool:
         """Appends to body what comes. Returns False if the client has gone."""
-        most = self._limits.body_bytes
+        most, length, more = self._limits.body_bytes, 0, True
         too_large = Refused(413, f"the body must be at most {most} bytes (--max_request_mib).")
-        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
-        if any(value.isdigit() and int(value) > most for value in lengths):
+        stated = [value for name, value in scope["headers"] if name == b"content-length"]
+        if any(value.isdigit() and int(value) > most for value in stated):
             raise too_large
-        more = True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return False
             chunk = message.get("body", b"")
-            if len(body) + len(chunk) > most:
+            length += len(chunk)
+            if length > most:
                 raise too_large
             if self._held_bytes + len(chunk) > BODIES_HELD * most:
                 raise Refused(503, "the server is busy with other large requests. Try again later.")
-            body += chunk
+            body.append(chunk)
             self._held_bytes += len(chunk)
             more = message.get("more_body", False)
         return True
@@ -99,12 +102,17 @@ class Admission:
             self._inside -= 1
 
 
-def _replay(body: bytes, receive):
+def _replay(body: list[bytes], receive):
     """Returns a channel that gives a body that was received before, then what comes after it."""
-    messages = [{"type": "http.request", "body": body, "more_body": False}]
+    rest = iter(body)
+    left = len(body)
 
     async def next_message():
-        return messages.pop() if messages else await receive()
+        nonlocal left
+        if not left:
+            return await receive()
+        left -= 1
+        return {"type": "http.request", "body": next(rest), "more_body": left > 0}
 
     return next_message
 

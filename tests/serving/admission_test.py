@@ -19,11 +19,14 @@ class Application:
     async def __call__(self, scope, receive, send):
         self.inside += 1
         self.most = max(self.most, self.inside)
-        message = await receive()
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message["body"], message["more_body"]
         await self.allowed.wait()
         self.inside -= 1
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": message.get("body", b"")})
+        await send({"type": "http.response.body", "body": body})
 
 
 async def ask(server, chunks=(b"",), method="POST", length=None, ends=True):
