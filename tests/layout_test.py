@@ -38,7 +38,7 @@ LIBRARY = {
     "exported": ("artifacts", "numerics", "layers", "metrics", "models"),
     "saved_model": ("artifacts", "exported", "models", "weights"),
     "segmenters": ("artifacts", "certificate", "exported", "models", "saved_model", "weights"),
-    "serving": ("artifacts", "models", "saved_model", "segmenters", "weights"),
+    "serving": ("artifacts", "exported", "models", "saved_model", "segmenters", "weights"),
 }
 # Each may import the library and the verbs before it.
 VERBS = (

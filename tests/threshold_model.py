@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 from kserve.utils.numpy_codec import from_np_dtype, to_np_dtype
 
+from lsn_tf.exported.manifest import write_manifest
+
 V1, V2 = "/v1/models/threshold:predict", "/v2/models/threshold/infer"
 IMAGE = np.random.default_rng(0).integers(0, 128, (2, 3, 4, 1)).astype(np.int16)
 SPACING = np.float32([[0.7, 0.9], [0.7, 0.9]])
@@ -56,6 +58,7 @@ class Threshold(tf.Module):
         """Writes it, as version 3."""
         signatures = {"serving_default": self.segment, "evolve": self.evolve, "count": self.count}
         tf.saved_model.save(self, str(folder / "3"), signatures)
+        write_manifest(folder / "3")
 
 
 def raw_request(arrays, parameters, outputs=()):

@@ -84,7 +84,7 @@ class SegmentationModel(kserve.Model):
             request.id or generate_uuid(),
             self.name,
             [
-                kserve.InferOutput(name, list(array.shape), from_np_dtype(array.dtype), np.ascontiguousarray(array))
+                kserve.InferOutput(name, list(array.shape), from_np_dtype(array.dtype), np.asarray(array, order="C"))
                 for name, array in outputs.items()
             ],
             model_version=self.served.version,

@@ -1,24 +1,26 @@
 """A trained model as a user names it -> what a server needs: the signatures of a SavedModel, and what is inside."""
 
-import contextlib
 import dataclasses
+import logging
 import os
 import pathlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from lsn_tf.artifacts import RunDir
-from lsn_tf.saved_model import write_saved_model
+from lsn_tf.artifacts import RunDir, read_json
+from lsn_tf.exported.manifest import check_manifest
+from lsn_tf.models import AnySize
+from lsn_tf.saved_model import CARD, write_saved_model
 from lsn_tf.segmenters import DEFAULT, load_segmenter, saved_model_in
 from lsn_tf.weights import packaged
 
 DEFAULT_SIGNATURE = "serving_default"
-TOLD_OF_A_RUN = ("model", "target", "dataset", "fold", "image_size", "window_hu", "synthetic", "epochs", "seed")
-TOLD_OF_A_CARD = ("name", "model", "target", "image_size", "window_hu", "data", "fold_held_out", "sha256")
+TOLD = ("model", "target", "image_size", "window_hu", "data", "fold_held_out", "epochs", "seed", "certified", "scores")
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,34 +64,52 @@ def open_served_model(model: str | os.PathLike | None = None) -> ServedModel:
     """Returns the model that a user names, as a SavedModel; a run or weights that are none are made one first.
 
     Args:
-        model: see `open_segmenter`. Of a run the SavedModel is taken that it was exported as, if it was.
+        model: folder of a training run, of a SavedModel, or of numbered versions of one; a name of the packaged
+            weights; None for the default of these. Of a run the SavedModel is taken that it was exported as last.
 
     Raises:
-        ValueError, FileNotFoundError: as `open_segmenter`.
+        ValueError: if it is none of these, or is not what its manifest says.
+        FileNotFoundError: if the run has not finished.
     """
     if model is None and DEFAULT not in packaged.names():
         raise ValueError("expected --model, as no weights come with this package. Give the folder of a training run.")
     if model is None or str(model) in packaged.names():
         segmenter, card = packaged.load_weights(str(model or DEFAULT))
-        return _of_segmenter(segmenter, _about(card, TOLD_OF_A_CARD))
+        return _of_segmenter(segmenter, card)
     run = RunDir(model)
-    if not run.config.is_file():
-        if folder := saved_model_in(run.path):
-            return _of_saved_model(folder, _about_the_run_around(folder))
-        raise ValueError(f"model must be the folder of a training run or of a SavedModel. Received {run.path}.")
-    about = _about(run.read_config(), TOLD_OF_A_RUN)
-    if folder := saved_model_in(run.saved_model.parent):
-        return _of_saved_model(folder, about)
-    return _of_segmenter(load_segmenter(run), about)
+    if run.config.is_file():
+        return _of_saved_model(folder) if (folder := _exported(run)) else _of_run(run)
+    if folder := saved_model_in(run.path):
+        check_manifest(folder)
+        return _of_saved_model(folder)
+    raise ValueError(f"model must be the folder of a training run or of a SavedModel. Received {run.path}.")
 
 
-def _of_segmenter(segmenter, about: dict[str, Any]) -> ServedModel:
+def _exported(run: RunDir) -> pathlib.Path | None:
+    """Returns the SavedModel of a run, None if there is none that is as it was exported."""
+    folder = saved_model_in(run.saved_models)
+    try:
+        if folder:
+            check_manifest(folder)
+    except ValueError as error:
+        logger.warning("%s The run's own model is served.", error)
+        return None
+    return folder
+
+
+def _of_run(run: RunDir) -> ServedModel:
+    trained = run.read_config()
+    return _of_segmenter(load_segmenter(run), trained | {"fold_held_out": trained["fold"]})
+
+
+def _of_segmenter(segmenter: AnySize, record: Mapping[str, Any]) -> ServedModel:
     with tempfile.TemporaryDirectory() as folder:
         write_saved_model(segmenter, path := pathlib.Path(folder, "1"))
-        return _of_saved_model(path, about)
+        return _of_saved_model(path, record)
 
 
-def _of_saved_model(folder: pathlib.Path, about: dict[str, Any]) -> ServedModel:
+def _of_saved_model(folder: pathlib.Path, record: Mapping[str, Any] | None = None) -> ServedModel:
+    """Returns a SavedModel with what a record says of it, its model card unless another one is given."""
     try:
         loaded = tf.saved_model.load(str(folder))
     except (OSError, ValueError) as error:
@@ -99,6 +119,9 @@ def _of_saved_model(folder: pathlib.Path, about: dict[str, Any]) -> ServedModel:
     signatures = {name: _signature(loaded, name) for name in sorted(loaded.signatures)}
     if DEFAULT_SIGNATURE not in signatures:
         raise ValueError(f"{folder}: expected the signature {DEFAULT_SIGNATURE}. Received {sorted(signatures)}.")
+    if record is None:
+        record = read_json(folder / CARD) if (folder / CARD).is_file() else {}
+    about = {name: record.get(name) for name in TOLD} | {"intended_use": packaged.INTENDED_USE}
     return ServedModel(folder.name if folder.name.isdigit() else "1", signatures, about)
 
 
@@ -119,15 +142,3 @@ def _specs(tensors) -> dict[str, TensorSpec]:
         name: TensorSpec(tuple(spec.shape.as_list()), np.dtype(spec.dtype.as_numpy_dtype))
         for name, spec in sorted(tensors.items())
     }
-
-
-def _about_the_run_around(saved_model: pathlib.Path) -> dict[str, Any]:
-    """Returns what the run says in whose folder a SavedModel lies."""
-    with contextlib.suppress(FileNotFoundError, IndexError):
-        run = RunDir(saved_model.absolute().parents[1])
-        return _about(run.read_config(), TOLD_OF_A_RUN)
-    return _about({}, ("target",))
-
-
-def _about(record: dict[str, Any], told: tuple[str, ...]) -> dict[str, Any]:
-    return {name: record.get(name) for name in told} | {"intended_use": packaged.INTENDED_USE}

@@ -1,5 +1,6 @@
 """Both protocols give the same answers; whatever else comes gets a status of 4xx with a reason, and nothing breaks."""
 
+import copy
 import json
 
 import numpy as np
@@ -79,6 +80,13 @@ def test_any_signature_can_be_named_in_both_protocols(client, rng):
     assert refused.status_code == 400 and "times must be below 1000" in refused.json()["error"]
     refused = client.post(V1, json={"instances": [columns], "signature_name": "evolve"})
     assert refused.status_code == 400 and 'expected "inputs"' in refused.json()["error"]
+
+
+def test_an_output_may_be_a_single_number(client):
+    tensor = {"name": "steps", "shape": [], "datatype": "INT32", "data": [5]}
+    answer = client.post(V2, json={"parameters": {"signature_name": "count"}, "inputs": [tensor]}).json()
+    assert [(output["shape"], output["data"]) for output in answer["outputs"]] == [([], [5])]
+    assert client.post(V1, json={"signature_name": "count", "inputs": {"steps": 5}}).json() == {"outputs": 5}
 
 
 def test_health_and_metadata(client):
@@ -220,7 +228,7 @@ def mutated_requests(draw) -> dict:
             if not isinstance(place[key], dict | list) or not place[key] or draw(st.booleans()):
                 break
             place = place[key]
-        place[key] = draw(JSON)
+        place[key] = copy.deepcopy(draw(JSON))  # what is sampled is shared, and may be changed next
     return request
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lsn_tf.artifacts import RunDir, write_json
+from lsn_tf.exported.manifest import write_manifest
 from lsn_tf.models import LevelSetNetwork
 from lsn_tf.segmenters import load_segmenter
 from lsn_tf.serving import served_models
@@ -36,8 +37,9 @@ def test_a_run_its_saved_model_and_its_packaged_weights_give_the_same_phi(run, r
     inputs = {"image": image, "spacing": np.float32([[0.7, 0.9]] * 2)}
     expected = np.asarray(load_segmenter(run).predict_on_batch(inputs))
     write, written = served_models.write_saved_model, tmp_path / "written" / "1"
+    card = packaged.model_card(RECORD, load_segmenter(run).model, "lsn", {}, {})
     monkeypatch.setattr(
-        served_models, "write_saved_model", lambda *given: (write(*given), shutil.copytree(given[1], written))
+        served_models, "write_saved_model", lambda *given: (write(*given, card), shutil.copytree(given[1], written))
     )
     first = open_served_model(run.path)  # it has no SavedModel yet
     shutil.copytree(written, run.saved_model)
@@ -47,7 +49,15 @@ def test_a_run_its_saved_model_and_its_packaged_weights_give_the_same_phi(run, r
         np.testing.assert_allclose(answer["phi"], expected, atol=1e-4)
         np.testing.assert_array_equal(answer["mask"], answer["phi"] < 0)
         assert (served.about["target"], served.about["window_hu"]) == ("tumor", [-100, 400])
-        assert "serving_int16" in served.signatures and served.version == "1"
+        assert {"serving_int16", "volume", "evolve"} <= served.signatures.keys() and served.version == "1"
+
+
+def test_a_saved_model_that_was_changed_is_not_served(threshold_folder, tmp_path):
+    shutil.copytree(threshold_folder / "3", changed := tmp_path / "3")
+    (changed / "assets" / "more").parent.mkdir(exist_ok=True)
+    (changed / "assets" / "more").touch()
+    with pytest.raises(ValueError, match="expected the files of its manifest. Changed, added or lost: assets/more"):
+        open_served_model(changed)
 
 
 def test_signatures_say_what_they_take(threshold_folder):
@@ -66,6 +76,7 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path):
     with pytest.raises(ValueError, match="model must be the folder of a training run or of a SavedModel. Received"):
         open_served_model(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"damaged")
+    write_manifest(tmp_path)
     with pytest.raises(ValueError, match="expected a SavedModel that export has written") as caught:
         open_served_model(tmp_path)
     assert "\n" not in str(caught.value)

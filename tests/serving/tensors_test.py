@@ -131,6 +131,14 @@ def test_inputs_that_do_not_fit_are_refused_with_the_reason(inputs, reason):
         check_inputs(SPECS, inputs, MOST)
 
 
+def test_many_times_of_a_large_image_are_too_large():
+    specs = SPECS | {"times": SimpleNamespace(shape=(None,), dtype=np.float32)}
+    inputs = {"image": IMAGE, "spacing": SPACING, "times": np.zeros(MOST // IMAGE.size)}
+    assert check_inputs(specs, inputs, MOST).keys() == specs.keys()
+    with pytest.raises(TooLarge, match="phi at all times: expected at most 1000"):
+        check_inputs(specs, inputs | {"times": np.zeros(MOST // IMAGE.size + 1)}, MOST)
+
+
 def test_a_contour_to_start_from_lies_on_the_image():
     specs = SPECS | {"phi_0": SPECS["image"]}
     inputs = {"image": IMAGE, "spacing": SPACING, "phi_0": IMAGE}
