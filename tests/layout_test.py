@@ -52,7 +52,6 @@ VERBS = (
     "analyze",
     "crossval",
     "fronts",
-    "recover",
     "serve",
     "solve",
     "benchmark",

@@ -35,37 +35,17 @@ class Detection:
     average_precision: float
 
 
-def detect_planted(
-    templates: Templates,
-    noises: Sequence[float] = NOISE,
-    thresholds: Sequence[float] = THRESHOLDS,
-    *,
-    each: int = 10,
-    random: int = 10_000,
-    seed: int = 0,
-) -> list[Detection]:
-    """Hides stencils among random kernels and looks for them, at each level of noise.
-
-    Args:
-        templates: what is hidden, and looked for.
-        noises: levels.
-        thresholds: of the similarity.
-        each: how often each named kernel is hidden.
-        random: how many i.i.d. Gaussian kernels there are besides.
-        seed: of kernels and noise.
-    """
-    rng = np.random.default_rng(seed)
-    found = []
-    for noise in noises:
-        kernels, truth = hide(templates, noise, each, random, rng)
-        found.append(detect(kernels, truth, templates, noise, thresholds))
-    return found
-
-
 def hide(
     templates: Templates, noise: float, each: int, random: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns noisy named kernels among random ones, in random order.
+
+    Args:
+        templates: what is hidden.
+        noise: relative to each stencil's norm.
+        each: how often each named kernel is hidden.
+        random: how many i.i.d. Gaussian kernels there are besides.
+        rng: of all.
 
     Returns:
         kernels: (e * each + random, *shape) float32.

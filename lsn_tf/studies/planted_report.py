@@ -56,7 +56,7 @@ def _detections(recoveries: Sequence[Recovery]) -> Iterator[str]:
     yield ""
     yield "Noise is i.i.d. Gaussian, its norm over that of the stencil. A kernel is found if its similarity to the"
     yield f"nearest named kernel reaches the threshold. The table has {THRESHOLD}, that of claims, and the lowest one"
-    yield "with precision 1; planted.csv has all."
+    yield "with precision 1; planted_truth.csv has all."
     for recovery in recoveries:
         yield ""
         size = size_text(recovery.shape)

@@ -10,9 +10,17 @@ from lsn_tf.analysis.templates import make_templates, nearest
 TEMPLATES = make_templates()
 
 
+def detected(templates, noises, thresholds=planted.THRESHOLDS, each=10, random=10_000):
+    rng = np.random.default_rng(0)
+    return [
+        planted.detect(*planted.hide(templates, noise, each, random, rng), templates, noise, thresholds)
+        for noise in noises
+    ]
+
+
 @pytest.mark.parametrize("symmetries", [Symmetries(), Symmetries(sign=False), Symmetries(turns=False)], ids=str)
 def test_without_noise_all_are_found_by_name_among_ten_thousand_and_nothing_else(symmetries):
-    (clean,) = planted.detect_planted(make_templates(symmetries=symmetries), [0.0])
+    (clean,) = detected(make_templates(symmetries=symmetries), [0.0])
     assert clean.recall.min() == clean.named.min() == 1  # at every threshold
     assert clean.average_precision == 1
     assert clean.precision[clean.thresholds >= 0.995].min() == 1
@@ -20,7 +28,7 @@ def test_without_noise_all_are_found_by_name_among_ten_thousand_and_nothing_else
 
 @pytest.mark.parametrize("size", [5, (3, 3, 3)], ids=str)
 def test_without_noise_all_are_found_by_name_in_wider_kernels_and_in_space(size):
-    (clean,) = planted.detect_planted(make_templates(size=size), [0.0])
+    (clean,) = detected(make_templates(size=size), [0.0])
     assert clean.recall.min() == clean.named.min() == clean.average_precision == 1
     assert clean.precision[clean.thresholds >= 0.995].min() == 1
 
@@ -35,13 +43,13 @@ def test_what_is_hidden_is_there_in_random_order_and_the_rest_is_random(rng):
 
 
 def test_at_thirty_per_cent_of_noise_nearly_all_are_found():
-    (noisy,) = planted.detect_planted(TEMPLATES, [0.3], each=50)
+    (noisy,) = detected(TEMPLATES, [0.3], each=50)
     assert noisy.recall[np.searchsorted(noisy.thresholds, 0.9)] > 0.97
     assert noisy.average_precision > 0.95
 
 
 def test_recall_falls_with_noise_and_with_the_threshold():
-    curves = planted.detect_planted(TEMPLATES, [0.0, 0.15, 0.3])
+    curves = detected(TEMPLATES, [0.0, 0.15, 0.3])
     assert all((np.diff(curve.recall) <= 0).all() for curve in curves)
     assert (curves[0].recall >= curves[1].recall).all() and (curves[1].recall >= curves[2].recall).all()
     assert all((curve.named <= curve.recall).all() for curve in curves)
@@ -50,7 +58,7 @@ def test_recall_falls_with_noise_and_with_the_threshold():
 
 def test_precision_counts_the_random_ones():
     """So low a threshold is reached by all: precision is the share that was planted."""
-    (curve,) = planted.detect_planted(TEMPLATES, [0.1], [0.01, 1.1], each=2, random=1000)
+    (curve,) = detected(TEMPLATES, [0.1], [0.01, 1.1], each=2, random=1000)
     count = 2 * len(TEMPLATES.names)
     assert curve.precision.tolist() == [count / (count + 1000), 1] and curve.recall.tolist() == [1, 0]
 

@@ -1,13 +1,18 @@
-"""Hidden stencils are found from every format as they were before, and a changed bit is noticed."""
+"""Hidden stencils are found from every format as they were before, a changed bit is noticed, and docs are true."""
+
+import csv
+import runpy
 
 import numpy as np
 import pytest
+from source_tree import ROOT
 
 from lsn_tf.analysis.templates import make_templates
 from lsn_tf.studies import planted_truth
 from lsn_tf.studies.saved_formats import FORMATS
 
 TEMPLATES = make_templates()
+PROVE = runpy.run_path(str(ROOT / "docs/planted_truth.py"))["prove"]
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +45,32 @@ def test_a_kernel_that_comes_back_changed_is_noticed(monkeypatch):
     found = planted_truth.recover(TEMPLATES, (0.0, 0.2), each=1, random=100)
     assert found.bit_equal == {"same": True, "bit": False, "sign": False, "name": False}
     assert found.same["same"] and not found.same["sign"] and not found.same["name"]
+
+
+def test_a_small_study_writes_its_files_and_finds_what_it_hid(tmp_path):
+    sizes = {"each": 1, "random": 200, "rounds": 1, "layers": 3, "kernels": 20, "seed": 1}
+    recoveries, false = PROVE(tmp_path, nulls=("permuted", "untrained"), **sizes)
+    assert [recovery.shape for recovery in recoveries] == list(false) == [(3, 3), (3, 3, 3)]
+    for recovery in recoveries:
+        assert recovery.detections[0].named.min() == 1 and recovery.random >= 200
+        assert recovery.bit_equal == recovery.same == dict.fromkeys(FORMATS, True)
+        assert all(0 <= row.rate < 0.2 for row in false[recovery.shape])
+    with (tmp_path / "planted_truth.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    clean = [row for row in rows if float(row["noise"]) == 0]
+    assert {row["size"] for row in rows} == {"3x3", "3x3x3"} and {row["recall"] for row in clean} == {"1"}
+    assert (tmp_path / "planted_truth.png").read_bytes().startswith(b"\x89PNG")
+    assert "| permuted |" in (tmp_path / "planted_truth.md").read_text()
+
+
+def test_in_the_written_study_all_are_found_without_noise_and_at_most_one_null_test_in_twenty_is_false():
+    with (ROOT / "docs/planted_truth.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    clean = [row for row in rows if float(row["noise"]) == 0]
+    assert {row["size"] for row in rows} == {"3x3", "3x3x3"} and {(r["recall"], r["named"]) for r in clean} == {
+        ("1",) * 2
+    }
+    page = (ROOT / "docs/planted_truth.md").read_text()
+    assert "python docs/planted_truth.py" in page and "**no**" not in page
+    rates = [float(line.split("|")[4].split()[0]) for line in page.splitlines() if "| claims |" in line]
+    assert len(rates) == 10 and max(rates) < 5
