@@ -19,161 +19,34 @@ construction. Writes into --output_dir: swap.csv (a row a measurement), swap.jso
 """
 
 import dataclasses
+import functools
 import logging
 import pathlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from absl import flags
-from keras import ops
 
 from lsn_tf import common_flags
 from lsn_tf.analysis.clustering import PUBLISHED_K
-from lsn_tf.analysis.dictionary import named_kernels
-from lsn_tf.analysis.dictionary_file import read_dictionary
+from lsn_tf.analysis.figures.swap_curves import write_swap
 from lsn_tf.analysis.network import Layer, read_network
-from lsn_tf.analysis.partition import partition
-from lsn_tf.analysis.replacement import NULLS, cluster_centre, make_replacement, replacement_names
-from lsn_tf.analysis.symmetries import EVERY_SYMMETRY, Symmetries
-from lsn_tf.analysis.templates import make_templates, nearest
+from lsn_tf.analysis.replacement import NULLS, replacement_names
+from lsn_tf.analysis.swapping import TURNED, HiddenKernels, Measurement, Part, measure, original
 from lsn_tf.artifacts import RunDir, machine, versions, write_csv, write_json
-from lsn_tf.data.pipeline import target_mask
-from lsn_tf.data.volumes import Scan
 from lsn_tf.evaluate import held_out_fold, load_segmenter, open_run_source, scan_inputs
-from lsn_tf.metrics import dice
-from lsn_tf.models import AnySize
-from lsn_tf.numerics.level_sets import inside
-from lsn_tf.prediction import predict
 from lsn_tf.studies import swap_tables
-from lsn_tf.studies.swap_figure import draw_swap
-from lsn_tf.studies.swapping import (
-    BEST_FIRST,
-    TURNED,
-    HiddenKernels,
-    Measurement,
-    Part,
-    Substitute,
-    measure,
-    network_parts,
-    original,
-    substitutes,
-    unit_parts,
-)
+from lsn_tf.studies.held_out_scans import HeldOutScans
+from lsn_tf.studies.swap_plan import REPLACEMENTS, SHARES, SIZE, TUNED_SHARES, Config, Plan, make_plan
 from lsn_tf.train import fit_options, recorded_config, training_slices
 from lsn_tf.training.fine_tuning import FineTuning
 from lsn_tf.training.optimizers import HIDDEN_LAYER
 
 logger = logging.getLogger(__name__)
-SIZE = 3  # of the kernels of all hidden convolutions
-REPLACEMENTS = ("nearest", "centre", "order_1", "order_2", "order_3")
-SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
-TUNED_SHARES = (0.5, 1.0)
 PACKAGES = ("lsn_tf", "keras", "numpy", "scipy", "tensorflow")
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """What to replace, and how.
-
-    Attributes:
-        model: the folder of a training run, or the model.keras in it.
-        output_dir: folder for table, summary and figure.
-        replacements: of `replacement_names()`.
-        shares: of the network's kernels, in (0, 1].
-        null: "permuted", the weights of each kernel in random order, or "gaussian", of the same norm.
-        draws: of the null, and of the random frames.
-        units: whether each stage, cluster and layer is replaced alone, too.
-        fine_tuning_epochs: 0 for no fine-tuning.
-        fine_tuning_shares: at which all else is fine-tuned, replaced in random order.
-        fine_tuning_draws: of the controls that are fine-tuned.
-        dictionary: file of named kernels that are added to the built-in ones.
-        symmetries: under which kernels are named and clustered; scale always is one.
-        clusters: k of k-means; 0 for that of the largest silhouette.
-        data_dir, arrays: see `open_source`; None for those of the training.
-        batch_size: slices at a time, of the scores.
-        seed: of random order, controls, clusters and fine-tuning.
-    """
-
-    model: str
-    output_dir: str
-    replacements: Sequence[str] = REPLACEMENTS
-    shares: Sequence[float] = SHARES
-    null: str = NULLS[0]
-    draws: int = 3
-    units: bool = True
-    fine_tuning_epochs: int = 3
-    fine_tuning_shares: Sequence[float] = TUNED_SHARES
-    fine_tuning_draws: int = 1
-    dictionary: str | None = None
-    symmetries: Symmetries = EVERY_SYMMETRY
-    clusters: int = PUBLISHED_K
-    data_dir: str | None = None
-    arrays: str | None = None
-    batch_size: int = 16
-    seed: int = 0
-
-    def __post_init__(self):
-        names = replacement_names(SIZE)
-        if not self.replacements or len(set(self.replacements)) < len(self.replacements):
-            raise ValueError(f"replacements must be some of {', '.join(names)}, once. Received {self.replacements}.")
-        if unknown := [name for name in self.replacements if name not in names]:
-            raise ValueError(f"replacements must be of {', '.join(names)}. Received {', '.join(unknown)}.")
-        for name in ("shares", "fine_tuning_shares"):
-            if not getattr(self, name) or not all(0 < share <= 1 for share in getattr(self, name)):
-                raise ValueError(f"{name} must be in (0, 1], of the kernels. Received {list(getattr(self, name))}.")
-        if self.null not in NULLS:
-            raise ValueError(f"null must be one of {', '.join(NULLS)}. Received {self.null!r}.")
-        if min(self.draws, self.batch_size) < 1 or min(self.fine_tuning_epochs, self.fine_tuning_draws) < 0:
-            raise ValueError(
-                "draws and batch_size must be positive, fine_tuning_epochs and fine_tuning_draws not negative. "
-                f"Received {self.draws}, {self.batch_size}, {self.fine_tuning_epochs}, {self.fine_tuning_draws}."
-            )
-
-
-class HeldOutScans:
-    """Scans on the grid of a segmenter, made once, and their Dice whenever the segmenter's weights have changed.
-
-    Args:
-        segmenter: whose predictions are scored.
-        scans: with labels.
-        target: see `target_mask`.
-        batch_size: slices at a time.
-    """
-
-    def __init__(self, segmenter: AnySize, scans: Iterable[Scan], target: str, batch_size: int):
-        self.segmenter, self.batch_size = segmenter, batch_size
-        self.volume_ids, self.references, groups = [], [], {}
-        for scan in scans:
-            inputs = segmenter.grid_inputs(scan_inputs(segmenter, scan, target, batch_size=batch_size))
-            groups.setdefault(scan.image.shape[1:], []).append((len(self.references), inputs))
-            self.volume_ids.append(scan.volume_id)
-            self.references.append(target_mask(scan.label, target))
-        self.groups = [(size, [place for place, _ in members], _joined(members)) for size, members in groups.items()]
-
-    def dice(self) -> np.ndarray:
-        """Returns the Dice of each scan, over its own voxels, (scans,)."""
-        scores = np.zeros(len(self.references))
-        for size, places, inputs in self.groups:
-            phi = predict(self.segmenter.model, inputs, self.batch_size)
-            masks = np.concatenate([self._on_own_grid(part, size) for part in self._batches(phi)])
-            ends = np.cumsum([len(self.references[place]) for place in places])[:-1]
-            for place, predicted in zip(places, np.split(masks, ends), strict=True):
-                scores[place] = dice(self.references[place], predicted)
-        return scores
-
-    def _batches(self, phi: np.ndarray) -> list[np.ndarray]:
-        return [phi[start : start + self.batch_size] for start in range(0, len(phi), self.batch_size)]
-
-    def _on_own_grid(self, phi: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        return inside(ops.convert_to_numpy(self.segmenter.from_grid(phi, size=size))[..., 0])
-
-
-def _joined(members: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, np.ndarray]:
-    names = members[0][1]
-    return {name: np.concatenate([ops.convert_to_numpy(inputs[name]) for _, inputs in members]) for name in names}
 
 
 def find_run(model: str) -> RunDir:
@@ -193,49 +66,6 @@ def find_run(model: str) -> RunDir:
     return run
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Plan:
-    """What will be replaced by what.
-
-    Attributes:
-        network: its hidden kernels.
-        candidates: replacements and controls.
-        of_network: growing sets of kernels.
-        of_units: stages, clusters and layers.
-        fine_tuned: the sets after whose replacement all else is fine-tuned.
-    """
-
-    network: HiddenKernels
-    candidates: Sequence[Substitute]
-    of_network: Sequence[Part]
-    of_units: Sequence[Part]
-    fine_tuned: Sequence[Part]
-
-
-def make_plan(layers: Sequence[Layer], config: Config) -> Plan:
-    """Returns what will be replaced in these layers."""
-    network = HiddenKernels.of(layers)
-    dictionary = (*named_kernels(), *(read_dictionary(config.dictionary) if config.dictionary else ()))
-    templates = make_templates(dictionary, dataclasses.replace(config.symmetries, scale=True), SIZE)
-    found = partition(layers, "canonical", config.clusters, config.seed, config.symmetries)
-    labels = np.concatenate([found.labels[layer.name] for layer in layers])
-    centres = found.clusters.centres if found.clusters else np.zeros((0, SIZE**2), np.float32)
-
-    def centre(kernels: np.ndarray) -> np.ndarray:
-        return cluster_centre(kernels, labels, centres, config.symmetries)
-
-    replacements = {name: make_replacement(name, templates, centre) for name in config.replacements}
-    similarity = nearest(network.kernels, templates)[1]
-    tuned = network_parts(similarity, config.fine_tuning_shares, config.seed) if config.fine_tuning_epochs else ()
-    return Plan(
-        network=network,
-        candidates=substitutes(network.kernels, replacements, config.null, config.draws, config.seed),
-        of_network=network_parts(similarity, config.shares, config.seed),
-        of_units=unit_parts(network, labels) if config.units else (),
-        fine_tuned=[part for part in tuned if part.order != BEST_FIRST],
-    )
-
-
 class Subject:
     """A trained network whose kernels may be replaced, and the scans that it has not seen.
 
@@ -251,8 +81,10 @@ class Subject:
         self.segmenter = load_segmenter(run, certified=False)
         self.kernels = _kernel_variables(self.segmenter.model, layers)
         self.weights = self.segmenter.model.get_weights()
+        grid = {"target": self.trained.target, "batch_size": config.batch_size}
+        inputs_of = functools.partial(scan_inputs, self.segmenter, **grid)
         scans = self.source.scans(self.trained.fold)
-        self.scans = HeldOutScans(self.segmenter, scans, self.trained.target, config.batch_size)
+        self.scans = HeldOutScans(self.segmenter, scans, inputs_of=inputs_of, **grid)
 
     def score(self, kernels: Mapping[str, np.ndarray], part: Part | None = None) -> np.ndarray:
         """Returns the Dice of each scan with these kernels, by layer, in the place of the trained ones."""
@@ -370,7 +202,7 @@ def _write(folder: pathlib.Path, found: Sequence[Measurement], results: Mapping[
         f"{results['model']}, {results['kernels']:,} kernels; Dice of {len(results['scans'])} held-out scans "
         f"({what}, fold {results['fold']})" + (f"; bands: all of {draws} draws" if draws > 1 else "")
     )
-    draw_swap(results["results"], folder / "swap.png", title)
+    write_swap(results["results"], folder / "swap.png", title)
     write_json(folder / "swap.json", results)
 
 

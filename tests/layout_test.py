@@ -31,7 +31,10 @@ LIBRARY = {
     "prediction": (),
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models", "prediction"),
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
-    "studies": ("artifacts", "compilation", "numerics", "analysis", "data", "layers", "models", "solver"),
+    "studies": (
+        *("artifacts", "compilation", "numerics", "analysis", "data", "layers", "metrics", "models", "prediction"),
+        "solver",
+    ),
     "reports": ("artifacts", "analysis", "numerics", "pages", "studies"),
     "certificate": ("numerics", "layers", "models", "solver"),
     "weights": ("artifacts", "models"),

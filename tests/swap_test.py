@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from lsn_tf import analyze, swap
 from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.artifacts import RunDir, read_json, write_json
 from lsn_tf.data.volumes import Scan
-from lsn_tf.evaluate import load_segmenter, score_scan
+from lsn_tf.evaluate import load_segmenter, scan_inputs, score_scan
 from lsn_tf.models import LevelSetNetwork, UNet
 from lsn_tf.training.optimizers import HIDDEN_LAYER
 
@@ -56,16 +57,21 @@ def of(results, **wanted):
     return [row for row in results["results"] if all(row[name] == value for name, value in wanted.items())]
 
 
+def held_out(segmenter, batch_size):
+    inputs_of = functools.partial(scan_inputs, segmenter, target="liver")
+    return swap.HeldOutScans(segmenter, FakeSource().scans(1), "liver", batch_size, inputs_of)
+
+
 def test_the_network_as_it_is_has_the_dice_of_evaluate(run):
     segmenter = load_segmenter(run)
-    scans = swap.HeldOutScans(segmenter, FakeSource().scans(1), "liver", 2)
+    scans = held_out(segmenter, 2)
     expected = [score_scan(segmenter, scan, 1, "liver", 16)["dice"] for scan in FakeSource().scans(1)]
     assert scans.volume_ids == [27, 28, 29] and scans.dice() == pytest.approx(expected, abs=1e-6)
 
 
 def test_dice_follows_the_weights(run):
     segmenter = load_segmenter(run)
-    scans = swap.HeldOutScans(segmenter, FakeSource().scans(1), "liver", 16)
+    scans = held_out(segmenter, 16)
     head = segmenter.model.get_layer("logit")
     shape = head.kernel.shape
     head.set_weights([np.zeros(shape), np.full(1, -5.0)])

@@ -5,18 +5,16 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
 
 from lsn_tf.analysis import nulls
 from lsn_tf.analysis.exact_tests import (
-    CONFIDENCE,
     binomial_p_value,
     bootstrap_intervals,
     matched_p_value,
     two_sample_p_value,
 )
 from lsn_tf.analysis.hits import THRESHOLD, claim_names, find_hits, known_chances
-from lsn_tf.analysis.share_tests import ShareTest, check_choices, controlled
+from lsn_tf.analysis.share_tests import ShareTest, binomial_high, check_choices, controlled
 from lsn_tf.analysis.templates import Templates
 
 NULL_KERNELS = 100_000  # drawn once for all layers, permuted for each: chances are known to 1 / 600 at worst
@@ -146,6 +144,6 @@ def _claim(layer, family, kernels, hits, interval, tested, null) -> Claim:
         interval=interval,
         null=null,
         chance=chance,
-        chance_high=float(stats.binom.ppf(CONFIDENCE, kernels, chance)) / kernels if kernels else 0.0,
+        chance_high=binomial_high(kernels, chance),
         p_value=p_value,
     )

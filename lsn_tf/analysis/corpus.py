@@ -1,14 +1,23 @@
 """Many models in one analysis, over a Beam pipeline: each alone, and one table with a row for each layer of all."""
 
 import collections
+import csv
 import dataclasses
+import functools
 import glob
+import logging
 import os
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from lsn_tf.analysis.config import Config
+from lsn_tf.analysis.tables import write_rows
+from lsn_tf.artifacts import replaced
+
+logger = logging.getLogger(__name__)
+CORPUS = "corpus.csv"
 LISTS = (".txt", ".lst")  # files with a path or pattern in each line
 
 # Beam's DirectRunner would first download Prism, a program, and run it.
@@ -28,6 +37,58 @@ class Member:
 
     model: str
     folder: str
+
+
+def analyze_corpus(
+    config: Config,
+    analyze: Callable[[Config], Mapping[str, Any]],
+    runner: str = "DirectRunner",
+    options: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Analyses many models over a Beam pipeline, each into a folder of its own, and writes corpus.csv.
+
+    Args:
+        config: of all; model names them, see `find_members`.
+        analyze: analyses one, and returns its summary. Workers must be able to import it.
+        runner, options: of Beam, see `analyze_members`.
+
+    Returns:
+        models, the number of models, and layers, of them together.
+
+    Raises:
+        ValueError: for a choice that cannot be used; nothing has been written then.
+        RuntimeError: if a model could not be analysed, when all others have been.
+    """
+    if config.untrained or config.compare or config.swap_results:
+        raise ValueError("untrained, compare and swap_results are for one model. Received one of them with a corpus.")
+    members = find_members(config.model)
+    table = pathlib.Path(config.output_dir) / CORPUS
+    logger.info("%d models", len(members))
+    rows_of = functools.partial(_member_rows, config=config, analyze=analyze)
+    analyze_members(members, rows_of, functools.partial(_write_corpus, path=table), runner, options)
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if failed := [row for row in rows if row["error"]]:
+        raise RuntimeError(
+            f"{len(failed)} of {len(members)} models could not be analysed, see {table}. "
+            f"The first is {failed[0]['model']}: {failed[0]['error']}"
+        )
+    return {"models": len(members), "layers": len(rows), "output_dir": config.output_dir}
+
+
+def _member_rows(member: Member, config: Config, analyze: Callable[[Config], Mapping[str, Any]]) -> list[Row]:
+    """Analyses a model of a corpus; returns its rows of the table of layers, with the families that are claimed."""
+    folder = pathlib.Path(config.output_dir) / member.folder
+    summary = analyze(dataclasses.replace(config, model=member.model, output_dir=str(folder)))
+    claims = {row["layer"]: "; ".join(row["claims"]) for row in summary["by_layer"]}
+    with (folder / "layers.csv").open(newline="", encoding="utf-8") as file:
+        return [{**row, "claims": claims[row["layer"]]} for row in csv.DictReader(file) if row["layer"] in claims]
+
+
+def _write_corpus(rows: Sequence[Row], path: pathlib.Path) -> None:
+    names = dict.fromkeys(name for row in rows for name in row if name != "error")
+    with replaced(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        write_rows(file, rows, [*names, "error"])
 
 
 def find_members(models: str) -> list[Member]:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from lsn_tf.analysis.claims import Claim
+from lsn_tf.analysis.comparison import Difference
 from lsn_tf.analysis.dictionary import NamedKernel
 from lsn_tf.analysis.mean_shares import MeanShare
 from lsn_tf.analysis.network import Layer
 from lsn_tf.analysis.partition import Partition
+from lsn_tf.analysis.published_rule import PublishedName
 from lsn_tf.analysis.tables import Columns
 
 MOST_OF_A_LAYER = 5_000  # kernels that are shown one by one
@@ -44,6 +46,9 @@ class Findings:
         summary: as in summary.json.
         dictionary: the named kernels, each at most as wide as those of the network.
         samples: by layer, the kernels that are shown one by one.
+        published: names by the published rule, all that were tested; none but of kernels of 3 x 3.
+        differences: from another network, all that were tested; none where there is no other.
+        divergence: names of layers, and the divergence between any two of them, (l, l).
     """
 
     network: Sequence[Layer]
@@ -55,6 +60,9 @@ class Findings:
     summary: Mapping[str, Any]
     dictionary: Sequence[NamedKernel]
     samples: Mapping[str, Sample]
+    published: Sequence[PublishedName] = ()
+    differences: Sequence[Difference] = ()
+    divergence: tuple[Sequence[str], np.ndarray] = ((), np.zeros((0, 0)))
 
     @property
     def layers(self) -> list[Layer]:
@@ -65,6 +73,11 @@ class Findings:
     def size(self) -> int:
         """The width s of the kernels, pixels."""
         return self.layers[0].kernels.shape[1]
+
+    @property
+    def is_planar(self) -> bool:
+        """Whether the kernels lie in the plane, and not in space."""
+        return self.layers[0].kernels.ndim == 3
 
     def named(self, names: Sequence[str] | None = None) -> tuple[list[str], np.ndarray]:
         """Returns the names of named kernels, by default of all, and the kernels, (e, s, s), in frames of zeros."""

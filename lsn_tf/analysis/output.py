@@ -11,6 +11,7 @@ from lsn_tf.artifacts import replaced
 KERNELS = {"csv": "kernels.csv", "parquet": "kernels.parquet"}  # by --table
 TABLES = ("layers.csv", "clusters.csv", "claims.csv", "mean_shares.csv", "divergence.csv")
 COMPARISON = "compare.csv"
+PUBLISHED = "published_rule.csv"  # of kernels of 3 x 3
 PROJECTOR = tuple(
     f"projector/{name}" for name in ("vectors.tsv", "metadata.tsv", "sprite.png", "projector_config.pbtxt")
 )
@@ -36,7 +37,7 @@ def all_replaced(
         with contextlib.ExitStack() as writing:  # all are closed, so complete, before the first is replaced
             files = {name: writing.enter_context(_opened(path)) for name, path in paths.items()}
             yield files, lambda name, content: place(name).write_bytes(content)
-    for name in {*KERNELS.values(), COMPARISON, *PROJECTOR} - set(names) if earlier else ():
+    for name in {*KERNELS.values(), PUBLISHED, COMPARISON, *PROJECTOR} - set(names) if earlier else ():
         (folder / name).unlink(missing_ok=True)
 
 

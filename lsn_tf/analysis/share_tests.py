@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 
 from lsn_tf.analysis import nulls
+from lsn_tf.analysis.exact_tests import CONFIDENCE
 
 NULLS = ("gaussian", "permuted", "untrained", *nulls.INITIALIZER_NAMES)
 CONTROLS = {"bh": "Benjamini-Hochberg", "by": "Benjamini-Yekutieli"}
@@ -50,6 +51,11 @@ def check_choices(
         raise ValueError(f"control must be one of {tuple(CONTROLS)}. Received {control!r}.")
     if null == "untrained" and (missing := sorted(layers.keys() - (untrained or {}).keys())):
         raise ValueError(f"untrained must have the kernels of every layer. Received none for {missing}.")
+
+
+def binomial_high(kernels: int, chance: float) -> float:
+    """Returns the share of its kernels that 95 % of layers stay at or below by chance; 0 for no kernel."""
+    return float(stats.binom.ppf(CONFIDENCE, kernels, chance)) / kernels if kernels else 0.0
 
 
 def controlled(tests: list, control: str = "bh") -> list:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from lsn_tf.analysis.swapping import NETWORK, NULL, TURNED, Measurement, label
 from lsn_tf.studies.paired import paired_difference
-from lsn_tf.studies.swapping import NETWORK, NULL, TURNED, Measurement
 
 DIGITS = 4
 PLACE = ("unit", "name", "order", "share", "kernels", "replacement", "control", "epochs")
@@ -80,16 +80,6 @@ def _set(measured: Measurement) -> tuple[str, float, int]:
 def _matches(own: Measurement, control: Measurement) -> bool:
     """Tells whether a control is one of this replacement: the null is of all."""
     return control.control == NULL or control.replacement == own.replacement
-
-
-def label(row: Mapping[str, Any]) -> str:
-    """Returns what kernels were replaced by, in words."""
-    name = row["replacement"]
-    if name.startswith("order_"):
-        name = f"finite differences of order {name.removeprefix('order_')}"
-    words = {"nearest": "nearest named kernel", "centre": "cluster centre"}
-    name = words.get(name, name)
-    return {"": name, NULL: f"null: {name}", TURNED: f"{name}, turned"}[row["control"]]
 
 
 def text_of(results: Mapping[str, Any]) -> list[str]:

@@ -8,18 +8,23 @@ import onnx
 import pytest
 
 from lsn_tf.analysis.claims import make_claims
+from lsn_tf.analysis.comparison import compare, layer_divergences
+from lsn_tf.analysis.comparison_summary import summarize_comparison
 from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.analysis.findings import Findings, Sample
 from lsn_tf.analysis.identification import dead
 from lsn_tf.analysis.mean_shares import mean_shares
 from lsn_tf.analysis.network import Layer
 from lsn_tf.analysis.partition import PARTITIONED, cluster_rows, partition
+from lsn_tf.analysis.published_rule import name_as_published, overall
 from lsn_tf.analysis.summary import summarize
+from lsn_tf.analysis.swapping import Measurement, original
 from lsn_tf.analysis.symmetries import EVERY_SYMMETRY
 from lsn_tf.analysis.tables import columns_at, layer_row, write_kernels
 from lsn_tf.analysis.templates import make_templates
 from lsn_tf.numerics.stencils import STENCILS
 from lsn_tf.studies.saved_formats import save_everywhere
+from lsn_tf.studies.swap_tables import averages, comparisons
 
 CHANNELS = {  # layer: (size, inputs, outputs or multiplier)
     "first": (3, 1, 4),
@@ -70,10 +75,13 @@ def planted(tmp_path_factory) -> Planted:
 
 @pytest.fixture(scope="session")
 def make_findings():
-    """Returns a function that analyses kernels, (n, 3, 3) by the name of their layer, as the command does."""
+    """Returns a function that analyses kernels, (n, 3, 3) by the name of their layer, as the command does.
 
-    def found(kernels, null="gaussian", most_shown=1000) -> Findings:
-        layers = [_layer(depth, name, values) for depth, (name, values) in enumerate(kernels.items())]
+    Others are the kernels of another network to compare with, swap what is in swap.json.
+    """
+
+    def found(kernels, null="gaussian", most_shown=1000, *, others=None, swap=None, published=False) -> Findings:
+        layers = _layers(kernels)
         living = {layer.name: layer.living for layer in layers}
         templates = make_templates()
         claims, shares = make_claims(living, templates, null), mean_shares(living, null)
@@ -91,17 +99,67 @@ def make_findings():
             "table": "csv",
             "page": True,
             "untrained": None,
+            "compare": "other.npz" if others else None,
         }
         options |= dict.fromkeys(("scale", "sign", "turns", "mirrors"), True)
         summary |= {"model": "model.npz", "options": options, "versions": {"python": "3"}}
+        names = name_as_published(living) if published else []
+        summary |= (
+            {"published_rule": overall(names, {layer.name: layer.count for layer in layers})} if published else {}
+        )
+        differences = compare(layers, _layers(others), templates) if others else []
+        summary |= {"compare": summarize_comparison("other.npz", differences)} if others else {}
+        summary |= {"swap": swap} if swap else {}
         samples = {}
         for layer in layers:
             index = np.arange(layer.count)[:most_shown]
             samples[layer.name] = Sample(index, columns_at(index, layer, templates, labels[layer.name]))
         centres = [row for part in parts.values() for row in cluster_rows(part, templates)]
-        return Findings(layers, claims, shares, parts, rows, centres, summary, named_kernels(), samples)
+        found = (layers, claims, shares, parts, rows, centres, summary, named_kernels(), samples, names, differences)
+        return Findings(*found, layer_divergences(layers))
 
     return found
+
+
+@pytest.fixture(scope="session")
+def swap_results():
+    """What lsn_tf.swap writes: two layers of 60 and 30 kernels, replaced in part and whole, with controls."""
+    scans = np.linspace(0, 0.2, 12)
+
+    def measured(dice, replacement, control="", draw=0, order="random", share=0.5, unit="network", name="", epochs=0):
+        return Measurement(
+            unit, name, order, share, round(90 * share), replacement, control, draw, epochs, dice + scans
+        )
+
+    found = [original(0.7 + scans)]
+    for order, share in (("best first", 0.5), ("random", 0.5), ("all", 1.0)):
+        place = {"order": order, "share": share}
+        found += [
+            measured(0.7 - 0.1 * share, "nearest", **place),
+            measured(0.6 - 0.3 * share, "order_1", **place),
+            measured(0.3 - 0.2 * share, "permuted", "null", **place),
+            measured(0.4 - 0.2 * share, "permuted", "null", 1, **place),
+            measured(0.5 - 0.2 * share, "nearest", "turned", **place),
+        ]
+    for name in ("noise", "edges"):
+        place = {"order": "all", "share": 1.0, "unit": "layer", "name": name}
+        found += [measured(0.6, "nearest", **place), measured(0.2, "permuted", "null", **place)]
+    found += [original(0.75 + scans, 2), measured(0.68, "nearest", order="all", share=1.0, epochs=2)]
+    return {
+        "dataset": "phantom",
+        "fold": 0,
+        "scans": list(range(12)),
+        "kernels": 90,
+        "layers": ["noise", "edges"],
+        "dice": 0.8,
+        "results": averages(found),
+        "comparisons": comparisons(found),
+        "options": {"null": "permuted", "draws": 2},
+    }
+
+
+def _layers(kernels):
+    return [_layer(depth, name, values) for depth, (name, values) in enumerate(kernels.items())]
 
 
 def _layer(depth, name, kernels):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from lsn_tf.analysis.swapping import Measurement, original
 from lsn_tf.studies.swap_tables import averages, comparisons, rows, text_of
-from lsn_tf.studies.swapping import Measurement, original
 
 SCANS = np.linspace(0, 0.2, 12)
 

@@ -18,6 +18,7 @@ from lsn_tf.analysis.figures.style import (
     new_figure,
 )
 from lsn_tf.analysis.findings import Findings
+from lsn_tf.analysis.published_rule import in_words
 from lsn_tf.analysis.white_noise import dc_energy_band, entropy_band
 
 if TYPE_CHECKING:
@@ -32,31 +33,47 @@ def draw_families(findings: Findings) -> "Figure":
     return _small_multiples(findings, findings.claims, "family", families, 100.0, "% of kernels")
 
 
+def draw_published(findings: Findings) -> "Figure | None":
+    """Draws the share of each name by the published rule in each layer, against white noise; None of other sizes."""
+    names = list(dict.fromkeys(test.name for test in findings.published))
+    if not names:
+        return None
+    return _small_multiples(findings, findings.published, "name", names, 100.0, "% of kernels", in_words)
+
+
 def draw_shares(findings: Findings) -> "Figure":
     """Draws the mean share of |k|² in the finite differences of each order, with interval and the band of chance."""
     orders = sorted({share.order for share in findings.shares})
-    return _small_multiples(findings, findings.shares, "order", orders, 1.0, "mean share of |k|²", "order {} and above")
+    return _small_multiples(
+        findings, findings.shares, "order", orders, 1.0, "mean share of |k|²", "order {} and above".format
+    )
 
 
-def _small_multiples(findings, tests, attribute, values, scale, ylabel, title="{}") -> "Figure":
+def _small_multiples(findings, tests, attribute, values, scale, ylabel, title=str) -> "Figure":
     layers = findings.layers
     place = {layer.name: number for number, layer in enumerate(layers)}
     rows = max(-(-len(values) // 2), 1)
     figure = new_figure(WIDTH, 1.25 * rows + NAMES_BELOW + 0.4)
-    grid = figure.subplots(rows, 2, sharex=True, squeeze=False)
-    for number, axes in enumerate(grid.ravel()):
+    panels = figure.subplots(rows, 2, sharex=True, squeeze=False).ravel()
+    for number, (axes, value) in enumerate(zip(panels, values, strict=False)):
         depth_axis(axes, layers, stages=number < 2)
         axes.tick_params(axis="y", labelsize=7.5)
-        if number >= len(values):  # the names of layers alone
-            axes.spines[:].set_visible(False)
-            axes.tick_params(left=False, labelleft=False)
-            continue
-        shown = [test for test in tests if getattr(test, attribute) == values[number]]
+        shown = [test for test in tests if getattr(test, attribute) == value]
         against_chance(axes, shown, [place[test.layer] for test in shown], findings.summary["claims_hold_at_q"], scale)
-        axes.set_title(title.format(values[number]), loc="left", pad=14 if number < 2 else 4)
+        axes.set_title(title(value), loc="left", pad=14 if number < 2 else 4)
         axes.set_ylabel(ylabel, fontsize=7.5)
         axes.set_ylim(0, scale * _top(shown))
-    figure.legend(handles=chance_legend(), loc="outside upper left", ncols=3, frameon=False, fontsize=8)
+    legend = {"handles": chance_legend(), "frameon": False, "fontsize": 8}
+    if len(values) == len(panels):
+        figure.legend(loc="outside upper left", ncols=3, **legend)
+        return figure
+    for axes in panels[len(values) :]:  # the names of layers, and the legend
+        depth_axis(axes, layers, stages=False)
+        for line in [*axes.lines]:
+            line.remove()
+        axes.spines[:].set_visible(False)
+        axes.tick_params(left=False, labelleft=False)
+    panels[-1].legend(loc="center left", **legend)
     return figure
 
 

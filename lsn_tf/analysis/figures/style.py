@@ -148,7 +148,7 @@ def chance_legend() -> list:
     return [
         Line2D([], [], color=HOLDS, marker="o", markersize=4, label="holds (q < 0.05)"),
         Line2D([], [], color=OPEN, marker="o", markersize=4, markerfacecolor="white", label="does not hold"),
-        Patch(color=CHANCE, label="from chance to what 95 % of layers stay below by chance"),
+        Patch(color=CHANCE, label="from chance to what 95 % of layers\nstay below by chance"),
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lsn_tf.analysis.claims import Claim
 from lsn_tf.analysis.findings import Findings
+from lsn_tf.analysis.published_rule import in_words
 from lsn_tf.analysis.white_noise import dc_energy_band
 
 MOST_NAMED = 8  # layers, or claims of a family, that a sentence names
@@ -19,6 +20,7 @@ def conclusions(findings: Findings) -> list[str]:
     return [
         _network(findings),
         *_claims(findings),
+        *_published(findings),
         *_shares(findings),
         *_dc_energy(findings),
         _clusters(findings),
@@ -74,6 +76,29 @@ def _in_words(claim: Claim) -> str:
         f"{_percent(claim.interval[0])} to {_percent(claim.interval[1])}; chance {_percent(claim.chance)}, "
         f"q = {claim.q_value:.2g})"
     )
+
+
+def _published(findings: Findings) -> list[str]:
+    if not findings.published:
+        return []
+    shares = findings.summary["published_rule"]
+    most = sorted(shares, key=lambda name: -shares[name]["noise"])[:2]
+    names = " and ".join(f"{_percent(shares[name]['share'])} {in_words(name)}" for name in most)
+    noise = " and ".join(_percent(shares[name]["noise"]) for name in most)
+    q = findings.summary["claims_hold_at_q"]
+    above = [test for test in findings.published if test.q_value < q]
+    sentence = (
+        f"By the rule of the analysis of 2020, the nearest of six spectra, the kernels are {names}; of i.i.d. normal "
+        f"weights {noise} are so too. "
+    )
+    if not above:
+        return [sentence + "In no layer is any of its names more frequent than in such noise."]
+    words = [
+        f"{in_words(test.name)} in {test.layer} ({_percent(test.share)}; noise {_percent(test.chance)}, "
+        f"q = {test.q_value:.2g})"
+        for test in sorted(above, key=lambda test: test.q_value)
+    ]
+    return [sentence + f"More frequent than in noise {_verb(above, 'is', 'are')} {_listed(words)}."]
 
 
 def _shares(findings: Findings) -> list[str]:

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping
 
 from lsn_tf.analysis.findings import Findings
-from lsn_tf.analysis.page.sections import SECTIONS
+from lsn_tf.analysis.page.sections import sections
 from lsn_tf.analysis.page.shown_kernels import shown_kernels
 from lsn_tf.pages.rendering import render
 
@@ -23,7 +23,7 @@ def page(findings: Findings, pictures: Mapping[str, bytes]) -> str:
         TEMPLATES,
         title=f"Kernels of {pathlib.PurePath(model).name or model}",
         subtitle=model,
-        sections=[section(findings, pictures) for section in SECTIONS],
+        sections=list(sections(findings, pictures)),
         skip_to="conclusions",
         data={"kernel-data": shown_kernels(findings)},
     )

@@ -1,15 +1,16 @@
 """The sections of the page, in its order. Another one is a function here and a template beside the others."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 
 from lsn_tf.analysis.findings import Findings
+from lsn_tf.analysis.page.comparison_section import comparison_section
 from lsn_tf.analysis.page.conclusions import chance_in_words, conclusions
+from lsn_tf.analysis.page.pictures import Pictures, some
+from lsn_tf.analysis.page.swap_section import swap_section
 from lsn_tf.pages.page_parts import Column, Section
 
 MOST_CLAIMS = 2_000  # rows of a table of the page
-Pictures = Mapping[str, bytes]  # SVG by name
-
 LAYER_COLUMNS = (
     Column("depth", "depth", "d", "Place among the convolutions, from the input on"),
     Column("layer", "layer"),
@@ -78,9 +79,9 @@ def _claims(findings: Findings, pictures: Pictures) -> Section:
 
 
 def _depth(findings: Findings, pictures: Pictures) -> Section:
-    names = ("family_shares", "dc_energy", "finite_difference_shares", "variance")
+    names = ("family_shares", "published_rule", "dc_energy", "finite_difference_shares", "variance", "divergence")
     chance = chance_in_words(findings.summary["options"]["null"])
-    return Section("depth", "Along the depth", {"pictures": _some(pictures, names), "chance": chance})
+    return Section("depth", "Along the depth", {"pictures": some(pictures, names), "chance": chance})
 
 
 def _planes(findings: Findings, pictures: Pictures) -> Section:
@@ -91,7 +92,7 @@ def _planes(findings: Findings, pictures: Pictures) -> Section:
 
 def _galleries(findings: Findings, pictures: Pictures) -> Section:
     names = [name for name in pictures if name.startswith("eigen_images")]
-    values = {"pictures": _some(pictures, ("fan_and_clump", "cluster_centres", *names)), "size": findings.size}
+    values = {"pictures": some(pictures, ("fan_and_clump", "cluster_centres", *names)), "size": findings.size}
     return Section("galleries", "Fan, clump and components", values)
 
 
@@ -104,15 +105,18 @@ def _kernels(findings: Findings, pictures: Pictures) -> Section:
 
 def _made(findings: Findings, pictures: Pictures) -> Section:
     values = {name: findings.summary[name] for name in ("options", "versions", "model")}
+    values["has_published"] = bool(findings.published)
     return Section("made", "How it was made", values)
 
 
-SECTIONS: tuple[Callable[[Findings, Pictures], Section], ...] = (
+MAKERS: tuple[Callable[[Findings, Pictures], Section | None], ...] = (
     _asked,
     _conclusions,
     _layers,
     _claims,
     _depth,
+    comparison_section,
+    swap_section,
     _planes,
     _galleries,
     _kernels,
@@ -120,5 +124,8 @@ SECTIONS: tuple[Callable[[Findings, Pictures], Section], ...] = (
 )
 
 
-def _some(pictures: Pictures, names) -> dict[str, bytes]:
-    return {name: pictures[name] for name in names if name in pictures}
+def sections(findings: Findings, pictures: Pictures) -> Iterator[Section]:
+    """Yields the sections that there is something for."""
+    for make in MAKERS:
+        if (section := make(findings, pictures)) is not None:
+            yield section

@@ -9,8 +9,8 @@ from lsn_tf.analysis.figures.gallery import ROWS, layer_pictures, network_pictur
 from lsn_tf.analysis.figures.style import styled
 
 pytest.importorskip("matplotlib")
-OF_A_NETWORK = ["family_shares", "dc_energy", "finite_difference_shares", "variance", "fan_and_clump"]
-OF_A_NETWORK += ["cluster_centres", "eigen_images"]
+OF_A_NETWORK = ["family_shares", "dc_energy", "finite_difference_shares", "variance", "divergence"]
+OF_A_NETWORK += ["fan_and_clump", "cluster_centres", "eigen_images"]
 
 
 def drawn(pictures, findings):
@@ -24,6 +24,13 @@ def test_layers_with_any_name_have_files_of_their_own(make_findings, rng):
     assert drawn(network_pictures, findings) == OF_A_NETWORK
     files = drawn(layer_pictures, findings)
     assert len(set(files)) == len(names) and all(re.fullmatch(r"plane_\d{3}_[\w.-]{1,80}", f, re.A) for f in files)
+
+
+def test_the_published_rule_another_network_and_replaced_kernels_have_figures(make_findings, rng, swap_results):
+    kernels = {"noise": rng.normal(size=(60, 3, 3)), "edges": rng.normal(size=(30, 3, 3))}
+    findings = make_findings(kernels, others=kernels, swap=swap_results, published=True)
+    more = set(drawn(network_pictures, findings)) - set(OF_A_NETWORK)
+    assert more == {"published_rule", "comparison", "differences", "swap"}
 
 
 def test_what_a_dead_or_tiny_network_has_not_is_left_out(make_findings):

@@ -9,7 +9,9 @@ from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.analysis.page.conclusions import MOST_NAMED, chance_in_words, conclusions
 from lsn_tf.analysis.share_tests import NULLS
 
-SOBEL = next(entry.kernel for entry in named_kernels() if entry.name == "sobel_x")
+SOBEL, IDENTITY = (
+    next(entry.kernel for entry in named_kernels() if entry.name == name) for name in ("sobel_x", "identity")
+)
 
 
 def planted(rng):
@@ -44,6 +46,16 @@ def test_mean_zero_is_told_of_differences_alone(make_findings, rng):
     constant = make_findings({"blur": 1 + 0.1 * rng.normal(size=(60, 3, 3))})
     (sentence,) = [s for s in conclusions(constant) if s.startswith("Where it is above")]
     assert "0.99" in sentence and "blur" in sentence
+
+
+def test_the_published_reading_of_noise_is_said_to_be_that_of_noise(make_findings, rng):
+    noise, points = rng.normal(size=(200, 3, 3)), IDENTITY + 0.01 * rng.normal(size=(40, 3, 3))
+    (sentence,) = [s for s in conclusions(make_findings({"a": noise}, published=True)) if "the analysis of 2020" in s]
+    assert "% Laplacian and " in sentence and "sharpen; of i.i.d. normal weights 5" in sentence
+    assert sentence.endswith("In no layer is any of its names more frequent than in such noise.")
+    both = make_findings({"a": noise, "points": points}, published=True)
+    (sentence,) = [s for s in conclusions(both) if "the analysis of 2020" in s]
+    assert "More frequent than in noise is identity in points (100.0 %; noise 0." in sentence
 
 
 def test_smooth_kernels_are_said_to_be_smoother_than_their_weights_in_random_order(make_findings, rng):

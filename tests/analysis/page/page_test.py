@@ -42,25 +42,26 @@ def kernel_data(text):
 
 
 @pytest.fixture(scope="module")
-def findings(make_findings):
+def findings(make_findings, swap_results):
     rng = np.random.default_rng(1)
     kernels = rng.normal(0.2, 1, (60, 3, 3))
     kernels[7] = 2 * SOBEL
     edges = SOBEL + 0.05 * rng.normal(size=(30, 3, 3))
     edges[3] = 0
-    return make_findings({"noise": kernels, HOSTILE: edges})
+    others = {"noise": kernels, "other": rng.normal(size=(30, 3, 3))}
+    return make_findings({"noise": kernels, HOSTILE: edges}, others=others, swap=swap_results | {"dataset": HOSTILE})
 
 
 @pytest.fixture(scope="module")
 def text(findings):
-    return page.page(findings, {"dc_energy": SVG, "eigen_images": SVG})
+    return page.page(findings, {"dc_energy": SVG, "eigen_images": SVG, "comparison": SVG, "swap": SVG})
 
 
 def test_names_from_a_file_make_no_element_and_end_no_script(text):
     elements = Elements(text)
     assert [tag for tag, _ in elements.tags].count("script") == 2
     images = [attributes["src"] for tag, attributes in elements.tags if tag == "img"]
-    assert len(images) == 2 and all(source.startswith("data:image/svg+xml;base64,") for source in images)
+    assert len(images) == 4 and all(source.startswith("data:image/svg+xml;base64,") for source in images)
     assert not [name for _, attributes in elements.tags for name in attributes if name.startswith("on")]
     assert "&lt;script&gt;document.title" in text and "{{7*7}}" in text
     assert [layer["name"] for layer in kernel_data(text)["layers"]] == ["noise", HOSTILE]
@@ -82,8 +83,9 @@ def test_every_section_of_the_contents_is_there_with_a_table_for_each_claim_and_
     elements = Elements(text)
     names = [a["id"] for tag, a in elements.tags if tag == "section"]
     assert [a["href"][1:] for tag, a in elements.tags if tag == "a" and "class" not in a] == names
-    assert text.count("<tr") == 2 + len(findings.claims) + len(findings.layers)
-    assert set(re.findall(r"figures/(\w+)\.png", text)) == {"dc_energy", "eigen_images"}
+    rows = (findings.claims, findings.layers, findings.differences, range(7), range(2))
+    assert text.count("<tr") == len(rows) + sum(map(len, rows))
+    assert set(re.findall(r"figures/(\w+)\.png", text)) == {"dc_energy", "eigen_images", "comparison", "swap"}
 
 
 def test_all_kernels_of_the_published_unet_fit_in_8_megabytes(make_findings):
@@ -142,6 +144,32 @@ def test_tables_sort_both_ways_and_find(shown):
     assert set(held) == {"yes"} and 0 < len(held) < len(shares)
     shown.fill("[data-filters=claim-table]", "noise laplacian")
     assert column(shown, "claim-table", 1) == []
+
+
+@pytest.mark.slow
+def test_differences_from_another_network_sort_and_those_that_hold_are_found(shown, findings):
+    difference = 7
+    shown.locator(f"#difference-table th:nth-child({difference}) button").press("Enter")
+    cells = [float(cell) for cell in column(shown, "difference-table", difference)]
+    assert cells == sorted(cells, reverse=True) and len(cells) == len(findings.differences)
+    shown.check("[data-only=difference-table]")
+    held = [found for found in findings.differences if found.q_value < 0.05]
+    assert set(column(shown, "difference-table", 13)) == {"yes"} and len(held) > 0
+    shown.fill("[data-filters=difference-table]", "divergence")
+    assert len(column(shown, "difference-table", 1)) == sum(found.measure == "divergence" for found in held)
+
+
+@pytest.mark.slow
+def test_replaced_kernels_stand_beside_their_controls_and_sort_by_dice(shown):
+    dice = 6
+    shown.locator(f"#swap-table th:nth-child({dice}) button").press("Enter")
+    cells = [float(cell) for cell in column(shown, "swap-table", dice)]
+    assert cells == sorted(cells, reverse=True) and cells[0] == 0.78
+    by, null, turned = (column(shown, "swap-table", number)[1] for number in (5, 7, 11))
+    assert (by, null, turned) == ("nearest named kernel", "0.350", "0.500")
+    assert column(shown, "swap-unit-table", 2) == ["noise", "edges"]
+    boxes = [shown.locator(f"#{name} img").bounding_box() for name in ("comparison", "swap")]
+    assert all(box["width"] > 600 for box in boxes)
 
 
 @pytest.mark.slow

@@ -1,45 +1,51 @@
 """Dice against the share of kernels replaced, a column a replacement, with its controls; below it, layer by layer."""
 
+import itertools
 import logging
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from lsn_tf.analysis.figures.style import COLOURS, WIDTH, new_figure, saved, styled
+from lsn_tf.analysis.swapping import ALL, BEST_FIRST, LAYER, NETWORK, NULL, RANDOM, TURNED, label
 from lsn_tf.artifacts import replaced
-from lsn_tf.studies.swap_tables import label
-from lsn_tf.studies.swapping import ALL, BEST_FIRST, LAYER, NETWORK, NULL, RANDOM, TURNED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 logger = logging.getLogger(__name__)
-OWN, OF_NULL, OF_TURNED = "#00639c", "#8a8a8a", "#c2410c"
-PANEL_IN = (2.5, 2.2)
+OWN, OF_TURNED, OF_NULL = COLOURS[0], COLOURS[1], "0.54"
+PANEL_IN = (1.7, 2.2)
 LAYERS_IN = 2.9
 SMALL = {"fontsize": 8}
 Row = Mapping[str, Any]
 
 
-def draw_swap(found: Sequence[Row], path: pathlib.Path, title: str) -> bool:
-    """Draws the rows of `swap_tables.averages`.
+def write_swap(found: Sequence[Row], path: pathlib.Path, title: str) -> bool:
+    """Writes the figure as a PNG or SVG; returns whether it did: it does not where matplotlib is missing."""
+    try:
+        with styled():
+            content = saved(draw_swap(found, title), path.suffix[1:])
+    except ImportError:
+        logger.info("%s was not drawn: that takes matplotlib, pip install 'lsn_tf[analysis]'.", path)
+        return False
+    with replaced(path) as temporary:
+        temporary.write_bytes(content)
+    return True
+
+
+def draw_swap(found: Sequence[Row], title: str = "") -> "Figure":
+    """Draws what the causal test has found; within `style.styled`.
 
     Args:
-        found: all of them.
-        path: of a PNG or SVG.
+        found: a row for each part and what replaced it, as the "results" in swap.json.
         title: above all.
-
-    Returns:
-        Whether it was drawn: it is not where matplotlib is missing.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        logger.info("%s was not drawn: that takes matplotlib, pip install 'lsn_tf[solver]'.", path)
-        return False
     names = list(dict.fromkeys(row["replacement"] for row in found if row["replacement"] and not row["control"]))
     layers = [row for row in found if row["unit"] == LAYER]
     width, height = PANEL_IN
     heights = [height, height, *([LAYERS_IN] if layers else [])]
-    figure = Figure(figsize=(max(width * len(names), 7.0), sum(heights) + 0.7), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(max(width * len(names), WIDTH), sum(heights) + 0.7)
     grid = figure.add_gridspec(len(heights), len(names), height_ratios=heights)
     shared = None
     for i, order in enumerate((BEST_FIRST, RANDOM)):
@@ -58,13 +64,10 @@ def draw_swap(found: Sequence[Row], path: pathlib.Path, title: str) -> bool:
     if layers:
         _layers(figure.add_subplot(grid[2, :]), layers)
     handles, labels = shared.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, **SMALL)
-    figure.suptitle(title, fontsize=9, x=0.01, horizontalalignment="left")
-    with replaced(path) as temporary:
-        figure.savefig(
-            temporary, format=path.suffix[1:], metadata={"Software": None} if path.suffix == ".png" else None
-        )
-    return True
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, **SMALL)
+    if title:
+        figure.suptitle(title, fontsize=9, x=0.01, horizontalalignment="left")
+    return figure
 
 
 def _curves(axes, found: Sequence[Row], name: str, order: str) -> None:
@@ -106,7 +109,7 @@ def _layers(axes, layers: Sequence[Row]) -> None:
     names = list(dict.fromkeys(row["name"] for row in layers))
     places = range(len(names))
     columns = list(dict.fromkeys((row["replacement"], row["control"]) for row in layers))
-    shades = iter(("#00639c", "#16a34a", "#7c3aed", "#d97706", "#db2777", "#0891b2", "#65a30d"))
+    shades = itertools.cycle(COLOURS)
     for replacement, control in columns:
         of_column = {
             row["name"]: row for row in layers if (row["replacement"], row["control"]) == (replacement, control)

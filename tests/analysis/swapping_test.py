@@ -7,8 +7,7 @@ import pytest
 
 from lsn_tf.analysis.network import read_network
 from lsn_tf.analysis.replacement import finite_difference, nearest_named
-from lsn_tf.analysis.templates import make_templates
-from lsn_tf.studies.swapping import (
+from lsn_tf.analysis.swapping import (
     ALL,
     BEST_FIRST,
     CLUSTER,
@@ -25,6 +24,7 @@ from lsn_tf.studies.swapping import (
     swapped,
     unit_parts,
 )
+from lsn_tf.analysis.templates import make_templates
 
 SHAPES = {"encoder_0_conv_1": (3, 3, 1, 4), "bottom_conv_1": (3, 3, 4, 5), "decoder_0_conv_1": (3, 3, 9, 4)}
 TEMPLATES = make_templates()

@@ -8,6 +8,7 @@ is as gentle but means nothing. All controls replace the same sets.
 import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -201,3 +202,13 @@ def measure(
 def original(dice: np.ndarray, epochs: int = 0) -> Measurement:
     """Returns the measurement of the network as it is, or fine-tuned with nothing held."""
     return Measurement(NETWORK, "", ALL, 0.0, 0, "", "", 0, epochs, dice)
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """Returns what kernels were replaced by, in words."""
+    name = row["replacement"]
+    if name.startswith("order_"):
+        name = f"finite differences of order {name.removeprefix('order_')}"
+    words = {"nearest": "nearest named kernel", "centre": "cluster centre"}
+    name = words.get(name, name)
+    return {"": name, NULL: f"null: {name}", TURNED: f"{name}, turned"}[row["control"]]

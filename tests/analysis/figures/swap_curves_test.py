@@ -2,7 +2,7 @@
 
 import pytest
 
-from lsn_tf.studies.swap_figure import draw_swap
+from lsn_tf.analysis.figures.swap_curves import write_swap
 
 pytest.importorskip("matplotlib")
 
@@ -31,17 +31,17 @@ def found(layers=("encoder_0_conv_1", "bottom_conv_1")):
 
 
 def test_the_svg_says_what_was_measured(tmp_path):
-    assert draw_swap(found(), tmp_path / "swap.svg", "a title")
+    assert write_swap(found(), tmp_path / "swap.svg", "a title")
     text = (tmp_path / "swap.svg").read_text()
     said = ("a title", "nearest named kernel", "cluster centre", "share replaced", "null: permuted", "encoder_0_conv_1")
     assert [words for words in said if words not in text] == []
     assert "finite differences" not in text
-    draw_swap(found(layers=()), tmp_path / "swap.svg", "a title")
+    write_swap(found(layers=()), tmp_path / "swap.svg", "a title")
     assert "encoder_0_conv_1" not in (tmp_path / "swap.svg").read_text()
 
 
 def test_the_png_is_the_same_for_the_same_rows(tmp_path):
     for name in ("one.png", "two.png"):
-        draw_swap(found(), tmp_path / name, "a title")
+        write_swap(found(), tmp_path / name, "a title")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert (tmp_path / "one.png").read_bytes()[1:4] == b"PNG"
