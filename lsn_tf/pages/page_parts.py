@@ -1,8 +1,10 @@
 """Sections of a page and columns of its tables, as templates take them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+Pictures = Mapping[str, bytes]  # SVG by name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,3 +47,8 @@ class Column:
             return "–"
         text = format(value * self.scale if self.scale != 1 else value, self.form)
         return text.replace("-", "\N{MINUS SIGN}", 1) if self.form and text.startswith("-") else text
+
+
+def some(pictures: Pictures, names: Iterable[str]) -> dict[str, bytes]:
+    """Returns those of the pictures that are named, in the order of the names."""
+    return {name: pictures[name] for name in names if name in pictures}

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from lsn_tf.pages.page_parts import Column, Section
+from lsn_tf.pages.page_parts import Column, Pictures, Section
 from lsn_tf.reports.certificate_words import NOT_CLAIMED, InWords, in_words
 from lsn_tf.reports.contents import Contents
 from lsn_tf.reports.kernel_shares import KernelShares
@@ -19,8 +19,6 @@ from lsn_tf.reports.reported_runs import NOT_OPTIONS, ReportedRun
 from lsn_tf.studies import published
 from lsn_tf.studies.fold_page import MEASURED, PAIRED, PUBLISHED
 from lsn_tf.studies.fold_tables import average
-
-Pictures = Mapping[str, bytes]  # by name
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,9 +1,8 @@
 """The section of two networks side by side, from the rows of compare.csv."""
 
 from lsn_tf.analysis.findings import Findings
-from lsn_tf.analysis.page.pictures import Pictures, some
 from lsn_tf.analysis.summary import row_of
-from lsn_tf.pages.page_parts import Column, Section
+from lsn_tf.pages.page_parts import Column, Pictures, Section, some
 
 MOST_DIFFERENCES = 2_000  # rows of the table of the page
 COLUMNS = (

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from lsn_tf.analysis.findings import Findings
 from lsn_tf.analysis.page.comparison_section import comparison_section
 from lsn_tf.analysis.page.conclusions import chance_in_words, conclusions
-from lsn_tf.analysis.page.pictures import Pictures, some
 from lsn_tf.analysis.page.swap_section import swap_section
-from lsn_tf.pages.page_parts import Column, Section
+from lsn_tf.pages.page_parts import Column, Pictures, Section, some
 
 MOST_CLAIMS = 2_000  # rows of a table of the page
 LAYER_COLUMNS = (

@@ -1,10 +1,9 @@
 """The section of the causal test: what the network still does with its kernels replaced, from swap.json."""
 
 from lsn_tf.analysis.findings import Findings
-from lsn_tf.analysis.page.pictures import Pictures, some
 from lsn_tf.analysis.swap_results import against_controls, of_units
 from lsn_tf.analysis.swapping import label
-from lsn_tf.pages.page_parts import Column, Section
+from lsn_tf.pages.page_parts import Column, Pictures, Section, some
 
 MINUS = "Dice with the replacement - Dice with the control, mean over the scans"
 NETWORK_COLUMNS = (
