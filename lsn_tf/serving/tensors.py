@@ -126,7 +126,8 @@ def check_inputs(specs: Mapping[str, Any], arrays: Mapping[str, np.ndarray], mos
             raise InvalidInput("spacing: expected the size of a pixel in mm, above 0. Received 0 or less.")
     _check_batch(specs, checked)
     if "times" in checked:
-        check_size("phi at all times", checked["times"].size * max(array.size for array in checked.values()), most)
+        largest = max(array.size for name, array in checked.items() if name != "times")
+        check_size("phi at all times", checked["times"].size * largest, most)
     return checked
 
 
