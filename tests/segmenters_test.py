@@ -45,12 +45,12 @@ def test_every_format_gives_the_same_phi(run, rng):
 
 
 def test_a_model_is_known_by_its_files_wherever_they_lie(run, tmp_path):
-    write_saved_model(AnySize(keras.saving.load_model(run.model, compile=False), 16), run.saved_model)
+    card = packaged.write_weights(run, "lsn", {}, tmp_path / "weights")
+    write_saved_model(AnySize(keras.saving.load_model(run.model, compile=False), 16), run.saved_model, card)
     digests = [open_segmenter(folder).sha256 for folder in (run.path, run.saved_model)]
     run.path.rename(tmp_path / "moved")
     moved = RunDir(tmp_path / "moved")
     assert [open_segmenter(folder).sha256 for folder in (moved.path, moved.saved_model)] == digests
-    card = packaged.write_weights(moved, "lsn", {}, tmp_path / "weights")
     assert open_segmenter("lsn").sha256 == card["sha256"] and len({card["sha256"], *digests}) == 3
     write_json(moved.config, {**RECORD, "image_size": 32})  # another grid is another model
     assert open_segmenter(moved.path).sha256 != digests[0]
