@@ -381,7 +381,8 @@ from lsn_tf import common_flags, predict as verb
 from lsn_tf.segmenters import Segmenter
 
 verb.open_segmenter = lambda _: Segmenter("threshold", "", "liver", lambda batch: 50 - batch["image"])
-for name, largest_bytes in json.loads(sys.argv[1]):
+os.chdir(sys.argv[1])
+for name, largest_bytes in json.loads(sys.argv[2]):
     if not os.fork():
         os.dup2(os.open(f"{name}.said", os.O_WRONLY | os.O_CREAT), 2)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, -1))
@@ -401,8 +402,8 @@ def test_every_failure_ends_in_one_line_and_its_exit_code_and_nothing_half_writt
     tmp_path.chmod(0o755)
     before = sorted(tmp_path.rglob("*"))
     limits = [(name, 60_000 if name.startswith("full") else -1) for name in FAILURES]
-    command = [sys.executable, "-c", COMMANDS, json.dumps(limits)]
-    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", COMMANDS, str(tmp_path), json.dumps(limits)]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
     codes = dict(zip(FAILURES, map(int, process.stdout.split()), strict=True))
     assert codes == {name: 1 if name.startswith("full") else 2 for name in FAILURES}
     for name, (_, words) in FAILURES.items():
