@@ -52,7 +52,7 @@ def test_a_corpus_has_the_tables_of_each_model_alone_and_a_damaged_one_does_not_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--runner=DirectRunner", "--compare=b.npz"], "untrained and compare are for one model"),
+        (["--runner=DirectRunner", "--compare=b.npz"], "untrained, compare and swap_results are for one model"),
         (["--beam_pipeline_options=direct_num_workers=2"], "are for a corpus of models: give runner too"),
         (["--runner=DirectRunner"], "There is none of"),
     ],
