@@ -35,7 +35,7 @@ LIBRARY = {
         *("artifacts", "compilation", "numerics", "analysis", "data", "layers", "metrics", "models", "prediction"),
         "solver",
     ),
-    "reports": ("artifacts", "analysis", "numerics", "pages", "studies"),
+    "reports": ("artifacts", "analysis", "data", "numerics", "pages", "studies"),
     "certificate": ("numerics", "layers", "models", "solver"),
     "weights": ("artifacts", "models"),
     "exported": ("artifacts", "numerics", "layers", "metrics", "models"),

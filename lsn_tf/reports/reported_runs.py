@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lsn_tf.artifacts import RunDir, read_json
+from lsn_tf.data.folds import NO_FOLD
 from lsn_tf.studies.trained_runs import TrainedRun, read_run
 
 OF_A_RUN = ("fold", "seed")  # options in which runs of one model differ
@@ -51,10 +52,16 @@ def read_folders(paths: Sequence[pathlib.Path]) -> list[ReportedRun]:
 
     Raises:
         FileNotFoundError: for a folder that is no run.
-        ValueError: for a file that is damaged, or two runs that differ in nothing.
+        ValueError: for a file that is damaged, a run that has held out no fold, or two runs that differ in nothing.
     """
     folders = [RunDir(path) for path in paths]
     configs = [_checked(folder, lambda folder=folder: _config(folder)) for folder in folders]
+    for folder, config in zip(folders, configs, strict=True):
+        if config["fold"] == NO_FOLD:
+            raise ValueError(
+                "run_dir must be a run with a held-out fold, whose scores are reported. Received "
+                f"{folder.path}, which was trained on all of them. Leave it out."
+            )
     labels = labels_of(configs)
     return [
         _checked(f, lambda f=f, c=c, n=n: read_folder(f, c, n))

@@ -5,6 +5,7 @@ import math
 import pytest
 from run_files import CERTIFICATE, dice_of
 
+from lsn_tf.artifacts import write_json
 from lsn_tf.reports.reported_runs import labels_of, read_folders, read_history
 
 
@@ -44,6 +45,13 @@ def test_a_damaged_file_is_named_in_one_line(make_run, file, content):
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected the folder of a training run"):
         read_folders([tmp_path])
+
+
+def test_a_run_without_a_held_out_fold_has_nothing_to_report(make_run):
+    run = make_run("lsn")
+    write_json(run.config, {**run.read_config(), "fold": "none"})
+    with pytest.raises(ValueError, match=f"a run with a held-out fold, .* Received {run.path}"):
+        read_folders([make_run("unet").path, run.path])
 
 
 def test_labels_are_models_and_the_options_in_which_their_runs_differ():
