@@ -41,7 +41,8 @@ class PrincipalComponents:
 def principal_components(kernels: np.ndarray) -> PrincipalComponents:
     """Returns the principal components of kernels, (n, s, s), n >= 2, from the (d, d) covariance.
 
-    Sums are by chunks, of one chunk in float32, about the mean of a few kernels that is found first: so little cancels.
+    Sums are by chunks, about the mean of a few kernels that is found first: so little cancels. They are float64 where
+    one chunk holds all, and else, for speed, float32 within a chunk.
 
     Raises:
         ValueError: for fewer than two kernels.
@@ -49,11 +50,12 @@ def principal_components(kernels: np.ndarray) -> PrincipalComponents:
     rows = flat(kernels)
     if len(rows) < 2:
         raise ValueError(f"principal components need two kernels at least. Received {len(rows)}.")
-    middle = rows[:: -(-len(rows) // CHUNK)].mean(axis=0, dtype=np.float64).astype(np.float32)
+    precision = np.float32 if len(rows) > CHUNK else np.float64
+    middle = rows[:: -(-len(rows) // CHUNK)].mean(axis=0, dtype=np.float64).astype(precision)
     total, scatter = np.zeros(rows.shape[1]), np.zeros((rows.shape[1],) * 2)
     for chunk in chunks(len(rows)):
-        centred = rows[chunk] - middle
-        total += np.ones(len(centred), np.float32) @ centred  # faster than sum(axis=0)
+        centred = rows[chunk].astype(precision, copy=False) - middle
+        total += np.ones(len(centred), precision) @ centred  # faster than sum(axis=0)
         scatter += centred.T @ centred
     offset = total / len(rows)
     scatter -= np.outer(total, offset)

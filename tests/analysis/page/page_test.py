@@ -150,7 +150,7 @@ def test_tables_sort_both_ways_and_find(shown):
 def test_differences_from_another_network_sort_and_those_that_hold_are_found(shown, findings):
     difference = 7
     shown.locator(f"#difference-table th:nth-child({difference}) button").press("Enter")
-    cells = [float(cell) for cell in column(shown, "difference-table", difference)]
+    cells = [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in column(shown, "difference-table", difference)]
     assert cells == sorted(cells, reverse=True) and len(cells) == len(findings.differences)
     shown.check("[data-only=difference-table]")
     held = [found for found in findings.differences if found.q_value < 0.05]
