@@ -380,7 +380,7 @@ import json, os, resource, sys
 from lsn_tf import common_flags, predict as verb
 from lsn_tf.segmenters import Segmenter
 
-verb.open_segmenter = lambda _: Segmenter("threshold", "", "liver", lambda batch: 50 - batch["image"])
+verb.open_segmenter = lambda _: Segmenter("threshold", "", "liver", lambda batch: 50 - batch["image"], "sha")
 os.chdir(sys.argv[1])
 for name, largest_bytes in json.loads(sys.argv[2]):
     if not os.fork():
@@ -418,7 +418,7 @@ import os, signal
 from lsn_tf import common_flags, predict as verb
 from lsn_tf.segmenters import Segmenter
 
-verb.open_segmenter = lambda _: Segmenter("stop", "", "liver", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+verb.open_segmenter = lambda _: Segmenter("stop", "", "liver", lambda _: os.kill(os.getpid(), signal.SIGTERM), "sha")
 common_flags.run_command(verb.main, verb.define_flags, "", print)
 """
 
@@ -438,7 +438,7 @@ import numpy as np
 from lsn_tf import predict as verb
 from lsn_tf.segmenters import Segmenter
 
-verb.open_segmenter = lambda _: Segmenter("threshold", "a test", "liver", lambda batch: 50 - batch["image"])
+verb.open_segmenter = lambda _: Segmenter("threshold", "", "liver", lambda batch: 50 - batch["image"], "sha")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 save = ("phi", "probability", "ply")
 verb.predict(verb.Config((sys.argv[1],), sys.argv[2], save=save, largest_component=True, fill_holes=True, quiet=True))
