@@ -34,7 +34,7 @@ FARTHEST = 0.1  # mean distance of two spectra, beyond which a kernel has no nam
 SHAPE = (3, 3)
 GRID = 32  # pixels; the shares of white noise differ by 0.02 from those at 16, less from those at 64
 NOISE = 10_000  # kernels
-MOST_OF_A_LAYER = 2_000  # kernels that are named
+MOST, LEAST_OF_A_LAYER = 20_000, 200  # kernels that are named: of all layers, and yet of each
 ROWS = 1024  # spectra in memory at once
 
 
@@ -83,9 +83,10 @@ def name_as_published(
     """
     rng = np.random.default_rng(seed)
     by_chance = _counts(published_names(gaussian(NOISE, SHAPE, rng)))
+    most = max(MOST // max(len(layers), 1), LEAST_OF_A_LAYER)
     tests = []
     for layer, kernels in layers.items():
-        chosen = np.sort(rng.choice(len(kernels), min(len(kernels), MOST_OF_A_LAYER), replace=False))
+        chosen = np.sort(rng.choice(len(kernels), min(len(kernels), most), replace=False))
         names = published_names(kernels[chosen])
         hits = names[:, None] == np.arange(len(KNOWN) + 1)
         intervals = bootstrap_intervals(hits, rng, filters[layer][chosen] if filters else None)

@@ -47,6 +47,13 @@ def test_half_of_white_noise_is_laplacian_and_a_third_sharpen(rng):
     assert shares["sharpen"] == pytest.approx(0.343, abs=0.04)
 
 
+def test_of_many_large_layers_a_sample_is_named(rng):
+    layers = {f"conv_{n}": rng.normal(size=(300, 3, 3)).astype(np.float32) for n in range(101)}
+    tests = name_as_published(layers)
+    assert {test.kernels for test in tests} == {200} and len(tests) == 101 * 7
+    assert not [test for test in tests if test.q_value < 0.05]
+
+
 def test_noise_makes_no_claim_and_a_layer_of_identities_does(rng):
     layers = {"noise": rng.normal(size=(300, 3, 3)), "points": NAMED["identity"] + 0.01 * rng.normal(size=(40, 3, 3))}
     tests = name_as_published(layers, {name: np.arange(len(kernels)) // 10 for name, kernels in layers.items()})
