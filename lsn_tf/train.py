@@ -231,7 +231,7 @@ def _prepare(run: RunDir, resume: bool) -> str:
 def training_slices(source: Source, config: Config) -> tuple[Slices, Slices]:
     """Returns the slices to train on and those that monitor: of the training folds, the latter a block of patients."""
     scans = itertools.chain.from_iterable(source.scans(fold) for fold in training_folds(config.fold))
-    slices = gather_slices(scans, config.image_size, config.target)
+    slices = gather_slices(scans, config.image_size, config.target, config.window_hu or PUBLISHED_WINDOW_HU)
     monitoring = set(monitoring_volumes(slices.volume_id))
     training = slices.of_volumes(set(slices.volume_id.tolist()) - monitoring) if config.hold_back else slices
     return training, slices.of_volumes(monitoring)

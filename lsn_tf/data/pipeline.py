@@ -50,24 +50,33 @@ def target_mask(label: np.ndarray, target: str) -> np.ndarray:
     return label >= TARGETS[target]
 
 
-def gather_slices(scans: Iterable[Scan], image_size: int, target: str = "liver") -> Slices:
+def gather_slices(
+    scans: Iterable[Scan], image_size: int, target: str = "liver", window: tuple[float, float] | None = None
+) -> Slices:
     """Averages scans over the areas of image_size x image_size pixels and stacks their slices.
+
+    Args:
+        scans: to gather.
+        image_size: side of the grid, pixels.
+        target: what is inside.
+        window: (low, high) in HU that intensities are clipped to before they are averaged; None for as they are.
 
     Raises:
         ValueError: if there is no scan.
     """
-    parts = [_on_grid(scan, image_size, target) for scan in scans]
+    parts = [_on_grid(scan, image_size, target, window) for scan in scans]
     if not parts:
         raise ValueError("the split must hold at least one scan. Received none; see which folds the data set has.")
     return Slices(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _on_grid(scan: Scan, image_size: int, target: str) -> tuple[np.ndarray, ...]:
+def _on_grid(scan: Scan, image_size: int, target: str, window) -> tuple[np.ndarray, ...]:
+    image = scan.image if window is None else np.clip(scan.image, *window).astype(scan.image.dtype)
     slices, height, width = scan.image.shape
     size = (image_size, image_size)
     spacing = np.multiply(scan.spacing_mm[1:], (height / image_size, width / image_size)).astype(np.float32)
     return (
-        resize_image(scan.image, size)[..., None],
+        resize_image(image, size)[..., None],
         resize_image(target_mask(scan.label, target).astype(np.float32), size)[..., None],
         np.tile(spacing, (slices, 1)),
         np.full(slices, scan.volume_id, np.int32),

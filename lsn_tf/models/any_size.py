@@ -7,13 +7,14 @@ from lsn_tf.layers.resample import Resample
 
 
 class AnySize(keras.Model):
-    """Area-averages an image to a model's grid, applies the model, and interpolates phi back.
+    """Clips an image to a model's HU window, area-averages it to the model's grid, and interpolates phi back.
 
     The longer side becomes `image_size` pixels, the other one what keeps the pixels nearly square; spacing follows,
-    axis by axis, so phi remains in mm. An image on the model's grid already passes unchanged.
+    axis by axis, so phi remains in mm. An image on the model's grid already passes unchanged. It is clipped first, as
+    in training: air beside the body must not darken its border more than the window lets it.
 
     Args:
-        model: a trained model, {image, spacing} -> phi.
+        model: a trained model, {image, spacing} -> phi, with a layer "window".
         image_size: pixels of the longer side that it was trained with.
 
     Call arguments:
@@ -32,6 +33,7 @@ class AnySize(keras.Model):
             )
         self.model = model
         self.image_size = image_size
+        self.window = model.get_layer("window").window
         self.to_grid = Resample("area", name="to_grid")
         self.from_grid = Resample("linear", name="from_grid")
         self.built = True  # the model is built already, and resampling has no weights
@@ -45,7 +47,8 @@ class AnySize(keras.Model):
         size = _size(image)
         grid = self._grid(*size)
         scale = ops.stack([ops.cast(n, "float32") / ops.cast(m, "float32") for n, m in zip(size, grid, strict=True)])
-        on_grid = {name: self.to_grid(inputs[name], size=grid) for name in ("image", "phi_0") if name in inputs}
+        clipped = {**inputs, "image": ops.clip(image, *self.window)}
+        on_grid = {name: self.to_grid(clipped[name], size=grid) for name in ("image", "phi_0") if name in clipped}
         return {**on_grid, "spacing": spacing * scale}
 
     def _grid(self, height, width):

@@ -1,5 +1,6 @@
 """Batches: pairs stay pairs, and an epoch depends on (seed, epoch) alone."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -25,6 +26,13 @@ def slices() -> pipeline.Slices:
 def _epochs(slices: pipeline.Slices, first_epoch: int, batches: int, seed: int = 3) -> list[np.ndarray]:
     endless = pipeline.training_batches(slices, 4, seed, first_epoch)
     return [np.concatenate([np.ravel(x["image"]), np.ravel(y)]) for x, y in itertools.islice(endless, batches)]
+
+
+def test_intensities_are_clipped_before_they_are_averaged():
+    scan = dataclasses.replace(_scan(0), image=np.tile(np.int16([[[-1000, 50], [152, 50]]]), (3, 16, 32)))
+    for window, mean in ((None, -187), ((0.0, 100.0), 50), ((-100.0, 400.0), 38)):
+        image = pipeline.gather_slices([scan], 16, window=window).image
+        np.testing.assert_array_equal(image, np.full((3, 16, 16, 1), mean, np.int16), strict=True)
 
 
 def test_spacing_follows_the_grid_axis_by_axis(slices):

@@ -24,6 +24,14 @@ def test_an_image_on_the_model_s_own_grid_passes_unchanged(solver, rng):
     np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(m(own)) for m in (AnySize(solver, 16), solver)))
 
 
+def test_what_lies_beyond_the_window_counts_as_its_end(solver, rng):
+    """So what is a hundred times as dark as air beside the body changes nothing, on any grid."""
+    given = inputs(rng, 64, 48)
+    clipped = {**given, "image": np.clip(given["image"], *WINDOW)}
+    assert (clipped["image"] != given["image"]).mean() > 0.3
+    np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(AnySize(solver, 16)(x)) for x in (given, clipped)))
+
+
 @pytest.mark.parametrize("size", [(33, 50), (50, 33), (16, 16), (7, 9), (64, 20)], ids=str)
 def test_phi_is_on_the_grid_of_the_image_and_finite(solver, size, rng):
     phi = keras.ops.convert_to_numpy(AnySize(solver, 16)(inputs(rng, *size)))
