@@ -28,6 +28,7 @@ class Segmenter:
         target: "liver" or "tumor".
         apply: {"image": (n, height, width, 1) HU, "spacing": (n, 2) mm} -> phi, (n, height, width, 1), mm.
         sha256: of its files, by which it is known again wherever it lies.
+        network: the Keras model behind it; None for exported formats.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Segmenter:
     target: str
     apply: Callable[[dict[str, np.ndarray]], np.ndarray]
     sha256: str
+    network: AnySize | None = None
 
     def phi(self, image: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
         """Returns phi of axial slices.
@@ -110,7 +112,7 @@ def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:
 def _of_keras(segmenter: AnySize, name: str, origin: str, target: str, digest: str) -> Segmenter:
     if segmenter.model.given_contour:
         raise _needs_start(origin)
-    return Segmenter(name, origin, target, segmenter.predict_on_batch, digest)
+    return Segmenter(name, origin, target, segmenter.predict_on_batch, digest, segmenter)
 
 
 def _of_saved_model(folder: pathlib.Path) -> Segmenter:

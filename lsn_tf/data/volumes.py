@@ -74,8 +74,13 @@ def read_scan(image_path: str | os.PathLike, label_path: str | os.PathLike | Non
     return Scan(volume_number(image_path), hounsfield, label, grid.spacing_mm, grid.guessed, grid.affine)
 
 
-def read_mask(path: str | os.PathLike, image_path: str | os.PathLike) -> np.ndarray:
+def read_mask(path: str | os.PathLike, image_path: str | os.PathLike, grid: Grid | None = None) -> np.ndarray:
     """Reads a mask that belongs to an image, whose header decides where both lie; see `grids.turn_of_label`.
+
+    Args:
+        path: NIfTI file of the mask.
+        image_path: NIfTI file of the image; of a DICOM series its folder.
+        grid: of the image; None to read it from the NIfTI file.
 
     Returns:
         (slices, height, width) bool on the grid of `read_scan(image_path)`; True where the file is not zero.
@@ -83,7 +88,7 @@ def read_mask(path: str | os.PathLike, image_path: str | os.PathLike) -> np.ndar
     Raises:
         VolumeError: if a file is missing, damaged or no NIfTI; if the mask is not finite or does not fit the image.
     """
-    grid = grid_of(open_nifti(image_path), image_path)
+    grid = grid or grid_of(open_nifti(image_path), image_path)
     mask = read_nifti(path)
     return _converted(mask, _turn_of_label(grid_of(mask, path), grid, path, image_path), np.bool_, _check_finite, path)
 
