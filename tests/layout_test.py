@@ -42,6 +42,7 @@ LIBRARY = {
     "saved_model": ("artifacts", "exported", "models", "weights"),
     "segmenters": ("artifacts", "certificate", "exported", "models", "saved_model", "weights"),
     "serving": ("artifacts", "exported", "models", "saved_model", "segmenters", "weights"),
+    "viewer": ("artifacts", "numerics", "data", "layers", "metrics", "models", "segmenters", "solver"),
 }
 # Each may import the library and the verbs before it.
 VERBS = (
@@ -57,6 +58,7 @@ VERBS = (
     "fronts",
     "serve",
     "solve",
+    "view",
     "benchmark",
     "report",
 )
