@@ -60,7 +60,7 @@ def _write(model: AnySize, folder: pathlib.Path, card, certificate) -> None:
         specs = {name: {spec.name: spec for spec in signature.specs} for name, signature in found.items()}
         write_warm_up(folder, model.model.name, specs)
     else:
-        logger.info("No warm-up requests for TensorFlow Serving were written: pip install 'lsn_tf[serving]'.")
+        logger.debug("No warm-up requests for TensorFlow Serving were written: pip install 'lsn_tf[serving]'.")
     write_manifest(folder)
 
 
