@@ -72,6 +72,7 @@ def view(config: Config) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(listen(config.host, config.port))
         session = stack.enter_context(open_session(config.sources, segmenters_of(config)))
+        session.warm_up()
         host, port = listening.getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         server = uvicorn.Server(

@@ -215,6 +215,15 @@ class Session:
             self._show(self.evolution, 0)
             return self.evolution
 
+    def warm_up(self) -> None:
+        """Compiles the LSE of a slice in the background, which the first click would wait for."""
+        middle = len(self.image) // 2
+        marks = Marks(points=((self.image.shape[2] // 2, self.image.shape[1] // 2, middle),), number=middle)
+        start = marks.in_slice(self.image.shape, self.grid.spacing_mm, Parameters().seed_radius)
+        slices = slice(middle, middle + 1)
+        once = (self.image, slices, self.grid.spacing_mm, start, False, lambda *_: True)
+        self._running = self._solving.submit(Classical().evolve, *once)
+
     def wait_until_stopped(self) -> None:
         """Stops the evolution that runs, if one does, and waits for it."""
         self.stop()

@@ -6,6 +6,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK
+from dicom_files import ct_slices, write_slices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nibabel.affines import from_matvec
@@ -52,6 +53,13 @@ def test_a_click_gives_what_the_command_solve_gives(session, sources, tmp_path):
 def test_in_space_a_click_reaches_all_slices(session):
     mask = evolved(session, space=True, parameters={"seconds": 30})
     assert rests_at_the_border(mask)
+
+
+def test_warming_up_changes_nothing(session):
+    before = session.state()
+    session.warm_up()
+    session.wait()
+    assert session.state() == before and session._running.exception() is None
 
 
 def test_the_slider_goes_from_the_start_to_the_end(session):
@@ -141,6 +149,17 @@ def test_what_is_saved_has_the_geometry_of_the_scan(tmp_path_factory, code, seed
     images = [SimpleITK.ReadImage(str(path)) for path in (scan, folder / "mask.nii.gz")]
     for geometry in ("GetSize", "GetOrigin", "GetSpacing", "GetDirection"):
         assert getattr(images[0], geometry)() == getattr(images[1], geometry)()
+
+
+def test_a_dicom_series_is_shown_with_a_mask_and_saved_on_its_grid(tmp_path, cylinder):
+    image = np.where(cylinder, 100, -120).astype(np.int16)
+    write_slices(ct_slices(image), tmp_path / "series")
+    with open_session(Sources(str(tmp_path / "series"))) as session:
+        session.layers["yours"].change(slice(None), depths.of_mask(cylinder, (1.0, 1.0)))
+        session.write("yours", "mask", tmp_path / "mask.nii.gz")
+    with open_session(Sources(str(tmp_path / "series"), mask=str(tmp_path / "mask.nii.gz"))) as session:
+        np.testing.assert_array_equal(session.image, image)
+        np.testing.assert_array_equal(session.layers["mask"].mask, cylinder)
 
 
 @pytest.mark.parametrize(

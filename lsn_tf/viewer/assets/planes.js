@@ -270,11 +270,11 @@ export class Planes {
   drawTitle(layer, [left, top], scale) {
     const { context, view } = this;
     const dice = layer.dice_per_slice?.[Math.round(view.cursor[2])];
-    const score = layer.fixed || dice === undefined ? "" : `   Dice ${dice.toFixed(3)}`;
+    const score = layer.fixed || dice === undefined ? "" : `Dice ${dice.toFixed(3)}`;
     context.textBaseline = "middle";
     context.font = `600 ${14 * scale}px system-ui, sans-serif`;
-    const text = layer.title + (layer.depths && layer.ready ? score : "   not computed yet");
-    outlined(context, text, left + 10 * scale, top + 16 * scale, "left", css(layer.colour), scale);
+    [layer.title, layer.ready ? score : "not computed yet"].forEach((text, line) =>
+      outlined(context, text, left + 10 * scale, top + (16 + 18 * line) * scale, "left", css(layer.colour), scale));
   }
 }
 
