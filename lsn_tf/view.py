@@ -109,6 +109,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host.strip("[]"), port))
+            listening.listen()  # a browser that comes before the server is ready waits
         except OSError as error:
             raise OSError(f"--port must be a free one. Received {port}: {error.strerror}. 0 takes any.") from error
         yield listening
