@@ -46,13 +46,12 @@ from lsn_tf import common_flags
 from lsn_tf.artifacts import read_json, replaced, sha256_of
 from lsn_tf.data.components import fill_holes, keep_largest_component
 from lsn_tf.data.dicom_seg import write_dicom_seg
-from lsn_tf.data.intensities import check_ct
 from lsn_tf.data.nifti import VolumeError
 from lsn_tf.data.results import SUFFIXES, write_voxels
-from lsn_tf.data.scan_files import ScanFile, open_scan
+from lsn_tf.data.scan_files import ScanFile, check_intensities, open_scan
 from lsn_tf.data.surfaces import front_surface, write_surface
-from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
-from lsn_tf.numerics.level_sets import INSIDE, inside
+from lsn_tf.layers.occupancy import occupancy_of
+from lsn_tf.numerics.level_sets import inside
 from lsn_tf.segmenters import Segmenter, open_segmenter
 
 logger = logging.getLogger(__name__)
@@ -64,7 +63,6 @@ EXTRAS = {  # what --save knows, and the end of its file's name
     "seg": "-seg.dcm",
 }
 SURFACES = {"stl", "ply"}
-CHECKED_SLICES = 16  # of a scan, whether it is a CT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,8 +231,7 @@ def _segment(segmenter: Segmenter, scan: ScanFile, config: Config, scratch, labe
     with tqdm(total=len(mask), desc=label, unit="slice", disable=config.quiet or None) as progress:
         for start in range(0, len(mask), size):
             image = scan.slices(slice(start, start + size))
-            filled = np.pad(image, ((0, size - len(image)), (0, 0), (0, 0)), mode="edge")  # one shape: traced once
-            phi = segmenter.phi(filled, scan.grid.spacing_mm[1:])[: len(image)]
+            phi = segmenter.phi_of_part(image, scan.grid.spacing_mm[1:], size)
             mask[start : start + size] = inside(phi)
             if scratch:
                 scratch.write(np.ascontiguousarray(phi, np.float32).tobytes())
@@ -280,22 +277,16 @@ def _write(scan: ScanFile, mask: np.ndarray, phi, written: Mapping[str, pathlib.
             write_surface(surface, written[name], EXTRAS[name])
     if "probability" in written:  # the last one: it takes the place of phi
         for plane in phi:
-            plane[:] = _occupancy(plane)
+            plane[:] = occupancy_of(plane)
         write_voxels(phi, scan.reference, scan.grid, written["probability"])
     return found
-
-
-def _occupancy(phi: np.ndarray) -> np.ndarray:
-    """Returns what the layer `Occupancy` does, of one slice."""
-    return 0.5 + 0.5 * np.tanh(phi * (0.5 * INSIDE / OCCUPANCY_WIDTH_MM))
 
 
 def _check_scan(scan: ScanFile, config: Config) -> None:
     if "seg" in config.save and scan.series is None:
         raise ValueError(f"{scan.path}: expected a DICOM series for --save=seg. Received a NIfTI file.")
     if config.check_intensities:
-        step = -(-scan.shape[0] // CHECKED_SLICES)
-        check_ct(scan.slices(slice(step // 2, None, step)), scan.path)
+        check_intensities(scan)
 
 
 def _job(scan: pathlib.Path, config: Config, to_file: bool) -> Job:

@@ -51,6 +51,11 @@ class Segmenter:
         spacing = np.tile(np.asarray(spacing_mm, np.float32), (len(image), 1))
         return np.asarray(self.apply({"image": image[..., None].astype(np.float32), "spacing": spacing}))[..., 0]
 
+    def phi_of_part(self, image: np.ndarray, spacing_mm: Sequence[float], size: int) -> np.ndarray:
+        """Returns `phi` of at most `size` slices, filled up to as many: parts of one shape are traced once."""
+        filled = np.pad(image, ((0, size - len(image)), (0, 0), (0, 0)), mode="edge")
+        return self.phi(filled, spacing_mm)[: len(image)]
+
 
 def open_segmenter(model: str | os.PathLike | None = None) -> Segmenter:
     """Returns the model that a user names.

@@ -17,11 +17,13 @@ import numpy as np
 
 from lsn_tf.data.dicom import Series, read_series
 from lsn_tf.data.grids import Grid, grid_from, grid_of
+from lsn_tf.data.intensities import check_ct
 from lsn_tf.data.nifti import VolumeError, inflated, open_nifti
 from lsn_tf.data.volumes import check_hounsfield
 
 # Pixels of CT are 0.2 mm to 1.5 mm wide, slices up to some 15 mm apart. Metres would be 0.0008, micrometres 800.
 VOXEL_SIZES_MM = (0.02, 50.0)
+CHECKED_SLICES = 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,6 +64,12 @@ class ScanFile:
             values = values * self._scaling[0] + self._scaling[1]
         check_hounsfield(values, self.path)
         return (np.rint(values) if values.dtype.kind == "f" else values).astype(np.int16)
+
+
+def check_intensities(scan: ScanFile) -> None:
+    """Raises VolumeError if this is no CT, by some slices of it, see `check_ct`."""
+    step = -(-scan.shape[0] // CHECKED_SLICES)
+    check_ct(scan.slices(slice(step // 2, None, step)), scan.path)
 
 
 @contextlib.contextmanager

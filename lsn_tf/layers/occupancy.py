@@ -1,6 +1,7 @@
 """From a level set function to the probability that a pixel lies inside."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from lsn_tf.numerics.level_sets import INSIDE
@@ -11,6 +12,11 @@ OCCUPANCY_WIDTH_MM = 1.5  # about half a pixel of a 128 x 128 slice with a field
 def inside_logit(phi, width_mm: float = OCCUPANCY_WIDTH_MM):
     """Returns the logit of the occupancy: the depth inside the contour in units of width_mm; shaped like phi."""
     return phi * (INSIDE / width_mm)
+
+
+def occupancy_of(phi: np.ndarray) -> np.ndarray:
+    """Returns what the layer `Occupancy` makes of phi, mm, in NumPy; shaped like phi."""
+    return 0.5 + 0.5 * np.tanh(inside_logit(phi) * 0.5)  # the sigmoid, but nothing overflows
 
 
 @keras.saving.register_keras_serializable("lsn_tf")

@@ -15,9 +15,8 @@ import numpy as np
 
 from lsn_tf.artifacts import replaced
 from lsn_tf.data.grids import Grid
-from lsn_tf.data.intensities import check_ct
 from lsn_tf.data.results import write_voxels
-from lsn_tf.data.scan_files import ScanFile, open_scan
+from lsn_tf.data.scan_files import ScanFile, check_intensities, open_scan
 from lsn_tf.data.volumes import read_mask
 from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
 from lsn_tf.metrics import dice
@@ -38,7 +37,6 @@ LSE = "lse"
 YOURS = "yours"  # the layer that a user starts from nothing; its title tells by which equation it has evolved
 TITLES = {LSE: "LSE", "lsn": "LSN", "unet": "U-Net"}
 BATCH = 8  # slices that a network segments at a time
-CHECKED_SLICES = 16
 
 
 class Missing(LookupError):
@@ -336,8 +334,7 @@ class Session:
                 if self._closing.is_set():
                     return
                 image = self.image[first : first + BATCH]
-                filled = np.pad(image, ((0, BATCH - len(image)), (0, 0), (0, 0)), mode="edge")  # one shape: traced once
-                phi = segmenter.phi(filled, self.grid.spacing_mm[1:])[: len(image)]
+                phi = segmenter.phi_of_part(image, self.grid.spacing_mm[1:], BATCH)
                 depth[first : first + BATCH] = depths.from_phi(phi)
                 with self._lock:
                     self._jobs[layer.title][0] = first + len(image)
@@ -399,7 +396,7 @@ def open_session(sources: Sources, segmenters: Sequence[Segmenter] = ()) -> Iter
     with tempfile.TemporaryDirectory(prefix="lsn_tf-") as scratch, open_scan(sources.scan, scratch) as file:
         image = file.slices(slice(None))
         if sources.check_intensities:
-            check_ct(image[:: -(-len(image) // CHECKED_SLICES)], sources.scan)
+            check_intensities(file)
         given = {"mask": sources.mask, "reference": sources.reference}
         masks = {key: read_mask(path, sources.scan, file.grid) for key, path in given.items() if path}
         session = Session(pathlib.Path(sources.scan).name, image, file.grid, file, segmenters, masks)

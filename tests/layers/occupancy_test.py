@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lsn_tf.layers.occupancy import Occupancy
+from lsn_tf.layers.occupancy import Occupancy, occupancy_of
 from lsn_tf.numerics.level_sets import inside
 
 PHI = np.linspace(-20, 20, 81, dtype=np.float32).reshape(1, 9, 9, 1)  # 0 is among them
@@ -29,6 +29,12 @@ def test_one_width_inside_is_the_sigmoid_of_one():
 
 def test_a_phi_that_is_huge_has_an_occupancy_of_zero_or_one():
     np.testing.assert_array_equal(occupancy(np.float32([[-1e30, 1e30]])), [[1, 0]])
+
+
+def test_the_occupancy_of_an_array_is_that_of_the_layer():
+    phi = np.concatenate([PHI.ravel(), np.float32([-1e30, 1e30])])
+    np.testing.assert_allclose(occupancy_of(phi), occupancy(phi), atol=2e-7)
+    assert occupancy_of(phi).dtype == np.float32
 
 
 def test_a_width_that_is_not_positive_is_refused():
