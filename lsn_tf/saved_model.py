@@ -72,13 +72,10 @@ def open_signature(
     Raises:
         ValueError: if the folder holds no SavedModel, or one without it.
     """
-    try:
-        loaded = tf.saved_model.load(str(folder))
-        signature = loaded.signatures[name]
-    except (OSError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{folder}: expected a SavedModel that export has written. Received {' '.join(str(error).split())}"
-        ) from error
+    loaded = load_saved_model(folder)
+    if name not in loaded.signatures:
+        raise _not_ours(folder, f"one without the signature {name}")
+    signature = loaded.signatures[name]
     specs = signature.structured_input_signature[1]
 
     def apply(batch):
@@ -87,3 +84,15 @@ def open_signature(
 
     apply.inputs, apply.keeps_alive = set(specs), loaded  # a signature does not own its variables
     return apply
+
+
+def load_saved_model(folder: pathlib.Path):
+    """Returns the SavedModel in a folder. Raises ValueError if there is none, or one that is damaged."""
+    try:
+        return tf.saved_model.load(str(folder))
+    except (OSError, ValueError) as error:
+        raise _not_ours(folder, " ".join(str(error).split())) from error
+
+
+def _not_ours(folder: pathlib.Path, received: str) -> ValueError:
+    return ValueError(f"{folder}: expected a SavedModel that export has written. Received {received}")

@@ -69,11 +69,8 @@ def open_segmenter(model: str | os.PathLike | None = None) -> Segmenter:
         FileNotFoundError: if the run has not finished.
         ImportError: if there is no ONNX Runtime to run an .onnx file.
     """
-    known = packaged.names()
-    if model is None and DEFAULT not in known:
-        raise ValueError("expected --model, as no weights come with this package. Give the folder of a training run.")
-    if model is None or str(model) in known:
-        segmenter, card = packaged.load_weights(str(model or DEFAULT))
+    if name := packaged_name(model):
+        segmenter, card = packaged.load_weights(name)
         return _of_keras(segmenter, card["name"], "packaged weights", card["target"], card["sha256"])
     folder = pathlib.Path(model)
     if (run := RunDir(folder)).config.is_file():
@@ -86,9 +83,22 @@ def open_segmenter(model: str | os.PathLike | None = None) -> Segmenter:
         return _of_onnx(folder)
     raise ValueError(
         "model must be the folder of a training run or of a SavedModel, or an .onnx file"
-        + (f", or one of {', '.join(known)}" if known else "")
+        + (f", or one of {', '.join(known)}" if (known := packaged.names()) else "")
         + f". Received {folder}."
     )
+
+
+def packaged_name(model: str | os.PathLike | None) -> str | None:
+    """Returns which of the packaged weights a user names, the default of these for None; None if it is none of them.
+
+    Raises:
+        ValueError: for None, if there is no default.
+    """
+    known = packaged.names()
+    if model is None and DEFAULT not in known:
+        raise ValueError("expected --model, as no weights come with this package. Give the folder of a training run.")
+    name = str(model or DEFAULT)
+    return name if name in known else None
 
 
 def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:

@@ -14,8 +14,8 @@ import tensorflow as tf
 from lsn_tf.artifacts import RunDir, read_json
 from lsn_tf.exported.manifest import check_manifest
 from lsn_tf.models import AnySize
-from lsn_tf.saved_model import CARD, write_saved_model
-from lsn_tf.segmenters import DEFAULT, load_segmenter, saved_model_in
+from lsn_tf.saved_model import CARD, load_saved_model, write_saved_model
+from lsn_tf.segmenters import load_segmenter, packaged_name, saved_model_in
 from lsn_tf.weights import packaged
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -71,11 +71,8 @@ def open_served_model(model: str | os.PathLike | None = None) -> ServedModel:
         ValueError: if it is none of these, or is not what its manifest says.
         FileNotFoundError: if the run has not finished.
     """
-    if model is None and DEFAULT not in packaged.names():
-        raise ValueError("expected --model, as no weights come with this package. Give the folder of a training run.")
-    if model is None or str(model) in packaged.names():
-        segmenter, card = packaged.load_weights(str(model or DEFAULT))
-        return _of_segmenter(segmenter, card)
+    if name := packaged_name(model):
+        return _of_segmenter(*packaged.load_weights(name))
     run = RunDir(model)
     if run.config.is_file():
         return _of_saved_model(folder) if (folder := _exported(run)) else _of_run(run)
@@ -110,12 +107,7 @@ def _of_segmenter(segmenter: AnySize, record: Mapping[str, Any]) -> ServedModel:
 
 def _of_saved_model(folder: pathlib.Path, record: Mapping[str, Any] | None = None) -> ServedModel:
     """Returns a SavedModel with what a record says of it, its model card unless another one is given."""
-    try:
-        loaded = tf.saved_model.load(str(folder))
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{folder}: expected a SavedModel that export has written. Received {' '.join(str(error).split())}"
-        ) from error
+    loaded = load_saved_model(folder)
     signatures = {name: _signature(loaded, name) for name in sorted(loaded.signatures)}
     if DEFAULT_SIGNATURE not in signatures:
         raise ValueError(f"{folder}: expected the signature {DEFAULT_SIGNATURE}. Received {sorted(signatures)}.")
