@@ -14,7 +14,7 @@ from lsn_tf.analysis.exact_tests import (
     two_sample_p_value,
 )
 from lsn_tf.analysis.hits import THRESHOLD, claim_names, find_hits, known_chances
-from lsn_tf.analysis.share_tests import ShareTest, binomial_high, check_choices, controlled
+from lsn_tf.analysis.share_tests import ShareTest, against_chance, check_choices, controlled
 from lsn_tf.analysis.templates import Templates
 
 NULL_KERNELS = 100_000  # drawn once for all layers, permuted for each: chances are known to 1 / 600 at worst
@@ -135,15 +135,5 @@ def _matched(kernels, hits, templates, threshold, rng) -> list[tuple[float, floa
 
 def _claim(layer, family, kernels, hits, interval, tested, null) -> Claim:
     p_value, chance = tested
-    return Claim(
-        layer=layer,
-        family=family,
-        kernels=kernels,
-        hits=hits,
-        share=hits / max(kernels, 1),
-        interval=interval,
-        null=null,
-        chance=chance,
-        chance_high=binomial_high(kernels, chance),
-        p_value=p_value,
-    )
+    counted = against_chance(kernels, hits, chance)
+    return Claim(layer=layer, family=family, **counted, interval=interval, null=null, p_value=p_value)

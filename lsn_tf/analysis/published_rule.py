@@ -18,7 +18,7 @@ from lsn_tf.analysis.dictionary import named_kernels
 from lsn_tf.analysis.exact_tests import bootstrap_intervals, two_sample_p_value
 from lsn_tf.analysis.kernel_arrays import chunks
 from lsn_tf.analysis.nulls import gaussian
-from lsn_tf.analysis.share_tests import ShareTest, binomial_high, controlled
+from lsn_tf.analysis.share_tests import ShareTest, against_chance, controlled
 
 WORDS = {  # by the name in the dictionary
     "local_mean": "local mean",
@@ -120,16 +120,6 @@ def _counts(names: np.ndarray) -> list[int]:
 
 
 def _test(layer: str, kernels: int, name: str, hits: int, noise: int, interval: tuple[float, float]) -> PublishedName:
-    chance = noise / NOISE
-    return PublishedName(
-        layer=layer,
-        name=name,
-        kernels=kernels,
-        hits=hits,
-        share=hits / max(kernels, 1),
-        interval=interval,
-        null="gaussian",
-        chance=chance,
-        chance_high=binomial_high(kernels, chance),
-        p_value=two_sample_p_value(hits, kernels, noise, NOISE),
-    )
+    counted = against_chance(kernels, hits, noise / NOISE)
+    p_value = two_sample_p_value(hits, kernels, noise, NOISE)
+    return PublishedName(layer=layer, name=name, **counted, interval=interval, null="gaussian", p_value=p_value)

@@ -53,6 +53,12 @@ def check_choices(
         raise ValueError(f"untrained must have the kernels of every layer. Received none for {missing}.")
 
 
+def against_chance(kernels: int, hits: int, chance: float) -> dict[str, float]:
+    """Returns what follows of a `ShareTest` from counts and chance: kernels, hits, share, chance and chance_high."""
+    counts = {"kernels": kernels, "hits": hits, "share": hits / max(kernels, 1)}
+    return {**counts, "chance": chance, "chance_high": binomial_high(kernels, chance)}
+
+
 def binomial_high(kernels: int, chance: float) -> float:
     """Returns the share of its kernels that 95 % of layers stay at or below by chance; 0 for no kernel."""
     return float(stats.binom.ppf(CONFIDENCE, kernels, chance)) / kernels if kernels else 0.0
