@@ -37,6 +37,7 @@ from typing import Any
 from absl import flags
 
 from lsn_tf import common_flags
+from lsn_tf.listening import bound_socket, url
 
 logger = logging.getLogger(__name__)
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -101,6 +102,7 @@ def serve(config: Config, listening: socket.socket) -> None:
 
     for number in STOPPING:
         signal.signal(number, stop)
+    listening.listen()  # a client that comes before the server is ready waits
     logger.info("%s is served at %s/v2/models/%s", _contents(segmenter.served), url(listening), config.name)
     server.run(sockets=[listening])
     logger.info("stopped")
@@ -129,28 +131,18 @@ def _interrupted_by_signals() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def bound_socket(host: str, port: int) -> socket.socket:
+def bound_to(host: str, port: int) -> socket.socket:
     """Returns a socket that is bound to an address but does not listen yet; port 0 takes a free one.
 
     Raises:
         ValueError: if the port is in use or the address is none of this machine.
     """
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
+        return bound_socket(host, port)
     except (OSError, OverflowError) as error:
-        listening.close()
         raise ValueError(
             f"--host and --port must be an address of this machine that is free. Received {host}:{port}: {error}."
         ) from error
-    return listening
-
-
-def url(listening: socket.socket) -> str:
-    """Returns the address of a socket for people."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def warn_if_public(listening: socket.socket) -> None:
@@ -172,7 +164,7 @@ def print_results(results: Mapping[str, Any]) -> None:
 def main() -> dict[str, Any]:
     """Reads the flags and serves."""
     values = flags.FLAGS
-    with bound_socket(values.host, values.port) as listening:
+    with bound_to(values.host, values.port) as listening:
         warn_if_public(listening)
         config = Config(
             model=values.model,

@@ -31,6 +31,7 @@ from typing import Any
 from absl import flags
 
 from lsn_tf import common_flags
+from lsn_tf.listening import bound_socket, url
 from lsn_tf.segmenters import Segmenter, open_segmenter
 from lsn_tf.viewer.loopback import is_loopback
 from lsn_tf.viewer.session import Sources, open_session
@@ -73,17 +74,16 @@ def view(config: Config) -> dict[str, Any]:
         listening = stack.enter_context(listen(config.host, config.port))
         session = stack.enter_context(open_session(config.sources, segmenters_of(config)))
         session.warm_up()
-        host, port = listening.getsockname()[:2]
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        page = f"{url(listening)}/"
         server = uvicorn.Server(
             uvicorn.Config(make_app(session), log_level="warning", timeout_graceful_shutdown=2, lifespan="off")
         )
-        logger.warning(f"{session.name}: open {url} in a browser; Ctrl-C ends it.")
+        logger.warning(f"{session.name}: open {page} in a browser; Ctrl-C ends it.")
         if config.browser:
-            webbrowser.open(url)
+            webbrowser.open(page)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
-    return {"input": config.sources.scan, "url": url}
+    return {"input": config.sources.scan, "url": page}
 
 
 def segmenters_of(config: Config) -> list[Segmenter]:
@@ -104,14 +104,12 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
             f"--host must be this machine's own, such as 127.0.0.1 or localhost: scans show patients. Received {host}. "
             "To look from elsewhere: ssh -L 8080:127.0.0.1:8080 MACHINE."
         )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((host.strip("[]"), port))
-            listening.listen()  # a browser that comes before the server is ready waits
-        except OSError as error:
-            raise OSError(f"--port must be a free one. Received {port}: {error.strerror}. 0 takes any.") from error
+    try:
+        listening = bound_socket(host.strip("[]"), port)
+    except OSError as error:
+        raise OSError(f"--port must be a free one. Received {port}: {error.strerror}. 0 takes any.") from error
+    with listening:
+        listening.listen()  # a browser that comes before the server is ready waits
         yield listening
 
 

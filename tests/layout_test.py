@@ -29,6 +29,7 @@ LIBRARY = {
     "losses": ("numerics", "layers"),
     "models": ("numerics", "layers"),
     "prediction": (),
+    "listening": (),
     "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models", "prediction"),
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
     "studies": (
@@ -90,6 +91,7 @@ THIRD_PARTY = {
     "surface_distances": {"numpy", "scipy"},
     "losses": {"keras", "numpy"},
     "prediction": {"keras", "numpy"},
+    "listening": set(),
     "models": {"keras", "numpy"},
 }
 TENSORFLOW = {"tensorflow", "tensorflow_datasets"}

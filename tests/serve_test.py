@@ -15,7 +15,8 @@ import pytest
 from source_tree import ROOT
 from threshold_model import Threshold
 
-from lsn_tf.serve import bound_socket, url, warn_if_public
+from lsn_tf.listening import url
+from lsn_tf.serve import bound_to, warn_if_public
 from lsn_tf.studies.served_load import NAME, json_question, raw_question, running_server
 
 IMAGE, SPACING = np.full((1, 2, 3, 1), 60, np.int16), np.float32([[0.7, 0.9]])
@@ -89,7 +90,7 @@ def test_a_port_in_use_is_refused_in_one_line():
 
 @pytest.mark.parametrize("host, public", [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True), ("", True)])
 def test_other_machines_are_let_in_only_with_a_warning(host, public, caplog):
-    with bound_socket(host, 0) as listening:
+    with bound_to(host, 0) as listening:
         warn_if_public(listening)
         assert url(listening).startswith("http://0.0.0.0:" if public else "http://127.0.0.1:")
         assert (url(listening) in caplog.text) == public == bool(caplog.records)
@@ -97,4 +98,4 @@ def test_other_machines_are_let_in_only_with_a_warning(host, public, caplog):
 
 def test_an_address_of_another_machine_is_refused():
     with pytest.raises(ValueError, match="must be an address of this machine"):
-        bound_socket("192.0.2.1", 8080)  # RFC 5737: nobody's
+        bound_to("192.0.2.1", 8080)  # RFC 5737: nobody's
