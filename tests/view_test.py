@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,14 +10,14 @@ import sys
 import nibabel
 import numpy as np
 import pytest
+from browsers import chromium, new_tab
 
 from lsn_tf.data.phantoms import make_scan
 from lsn_tf.data.volumes import write_scan
 from lsn_tf.view import Config, listen, view
 from lsn_tf.viewer.session import Sources
 
-SLOW_MS = 180_000  # software rendering, on a machine that does other things
-GRAPHICS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+GRAPHICS = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
 @pytest.fixture(scope="module")
@@ -55,30 +54,20 @@ def server(files):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium found")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=GRAPHICS, timeout=SLOW_MS)
+    with chromium(*GRAPHICS) as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
 def tab(browser, server):
     """The page, loaded; at the end, it must have had no errors and asked for nothing from elsewhere."""
-    opened = browser.new_page(viewport={"width": 1100, "height": 700})
-    opened.set_default_timeout(SLOW_MS)
-    said, requests = [], []
-    opened.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("request", lambda request: requests.append(request.url))
+    opened, said, requests = new_tab(browser, 1100, 700)
     opened.goto(server)
     opened.wait_for_selector("body[data-ready]")
     yield opened
     opened.close()
-    assert said == [] and [url for url in requests if not url.startswith((server, "data:", "blob:"))] == []
+    assert [text for kind, text in said if kind == "error"] == []
+    assert [url for url in requests if not url.startswith((server, "data:", "blob:"))] == []
 
 
 def place(tab, voxel, plane="axial"):

@@ -2,10 +2,10 @@
 
 import html.parser
 import re
-import shutil
 
 import numpy as np
 import pytest
+from browsers import chromium, new_tab
 from run_files import dice_of
 
 from lsn_tf.reports.contents import make_contents
@@ -19,7 +19,6 @@ from lsn_tf.reports.report_sections import Report  # noqa: E402  (as report_page
 
 HOSTILE = "</script><script>document.title='hacked'</script><img src=x onerror=document.title='hacked'>$\\alpha${{7*7}}"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="2" height="1"><rect width="1" height="1"/></svg>'
-SLOW_MS = 300_000  # no test of speed: the machine may be busy
 
 
 class Elements(html.parser.HTMLParser):
@@ -142,20 +141,10 @@ def test_equal_reports_are_equal_pages(report, text):
 
 @pytest.mark.slow
 def test_in_a_browser_it_says_nothing_asks_for_nothing_and_sorts(text, tmp_path):
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium found")
     path = tmp_path / "report.html"
     path.write_text(text, encoding="utf-8")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"], timeout=SLOW_MS)
-        tab = browser.new_page(viewport={"width": 390, "height": 800})
-        tab.set_default_timeout(SLOW_MS)
-        said, requests = [], []
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.on("request", lambda request: requests.append(request.url))
+    with chromium() as browser:
+        tab, said, requests = new_tab(browser, 390, 800)
         tab.goto(path.as_uri())
         assert tab.title().startswith("Segmentation of the liver: lsn")
         assert tab.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
@@ -168,4 +157,3 @@ def test_in_a_browser_it_says_nothing_asks_for_nothing_and_sorts(text, tmp_path)
         shown = tab.locator("#scan-table tbody tr:not([hidden])").all_text_contents()
         assert shown == [row for row in rows if "15" in row] and 0 < len(shown) < len(rows)
         assert said == [] and [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
-        browser.close()

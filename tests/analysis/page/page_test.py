@@ -5,10 +5,10 @@ import hashlib
 import html.parser
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
+from browsers import chromium, new_tab
 
 from lsn_tf.analysis.dictionary import named_kernels
 
@@ -17,7 +17,6 @@ page = pytest.importorskip("lsn_tf.analysis.page.page")
 HOSTILE = "</script><script>document.title='hacked'</script><img src=x onerror=document.title='hacked'>\"'&{{7*7}}"
 SOBEL = next(entry.kernel for entry in named_kernels() if entry.name == "sobel_x")
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2 1"><rect width="1" height="1"/></svg>'
-SLOW_MS = 300_000  # no test of speed: the machine may be busy
 
 
 class Elements(html.parser.HTMLParser):
@@ -98,14 +97,8 @@ def test_all_kernels_of_the_published_unet_fit_in_8_megabytes(make_findings):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium found")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"], timeout=SLOW_MS)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
@@ -113,12 +106,7 @@ def shown(browser, text, tmp_path):
     """The page in a browser; at the end, it must have said nothing and asked for nothing."""
     path = tmp_path / "index.html"
     path.write_text(text, encoding="utf-8")
-    tab = browser.new_page(viewport={"width": 1200, "height": 900})
-    tab.set_default_timeout(SLOW_MS)
-    said, requests = [], []
-    tab.on("console", lambda message: said.append(message.text))
-    tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.on("request", lambda request: requests.append(request.url))
+    tab, said, requests = new_tab(browser, 1200, 900)
     tab.goto(path.as_uri())
     yield tab
     assert said == [] and [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
