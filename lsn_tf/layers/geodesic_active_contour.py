@@ -17,7 +17,7 @@ class GeodesicActiveContour(keras.layers.Layer):
         balloon: c, mm/s; positive expands.
         attraction: beta, the pull towards edges, mm**2/s, not negative; with 0 there is no such term.
         smoothing: alpha, the weight of curvature per pixel size h (the geometric mean over the axes), mm/s, not
-            negative.
+            negative; with 0 there is no such term.
         trainable: whether the three scalars are learned.
 
     Call arguments:
@@ -25,7 +25,8 @@ class GeodesicActiveContour(keras.layers.Layer):
         spacing: (batch, 2 or 3), pixel size ([dz,] dy, dx), mm.
 
     Returns:
-        The fields of a `LevelSetStep`: a dict of "speed", "curvature_weight" and, if there is attraction, "velocity".
+        The fields of a `LevelSetStep`: a dict of "speed" and, of the terms that there are, "curvature_weight" and
+        "velocity".
 
     Reference: Caselles, Kimmel & Sapiro (1997), doi:10.1023/A:1007979827043.
     """
@@ -46,7 +47,8 @@ class GeodesicActiveContour(keras.layers.Layer):
         self.c = self._scalar("balloon", self.balloon)
         if self.attraction:
             self.beta = self._scalar("attraction", self.attraction, keras.constraints.NonNeg())
-        self.alpha = self._scalar("smoothing", self.smoothing, keras.constraints.NonNeg())
+        if self.smoothing:
+            self.alpha = self._scalar("smoothing", self.smoothing, keras.constraints.NonNeg())
         self.built = True
 
     def _scalar(self, name, value, constraint=None):
@@ -54,12 +56,11 @@ class GeodesicActiveContour(keras.layers.Layer):
         return self.add_weight(name=name, shape=(), initializer=initializer, constraint=constraint)
 
     def call(self, edge_indicator, spacing):
-        ndim = spacing.shape[1]
-        pixel = per_image(keras.ops.prod(spacing, axis=1) ** (1 / ndim), ndim)
-        fields = {
-            "speed": self.c * edge_indicator,
-            "curvature_weight": keras.ops.relu(self.alpha) * pixel * edge_indicator,
-        }
+        fields = {"speed": self.c * edge_indicator}
+        if self.smoothing:
+            ndim = spacing.shape[1]
+            pixel = per_image(keras.ops.prod(spacing, axis=1) ** (1 / ndim), ndim)
+            fields["curvature_weight"] = keras.ops.relu(self.alpha) * pixel * edge_indicator
         if self.attraction:
             gradient = keras.ops.concatenate(self.gradient(edge_indicator, spacing), axis=-1)
             fields["velocity"] = -self.beta * gradient

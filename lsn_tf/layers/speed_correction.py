@@ -17,7 +17,8 @@ class SpeedCorrection(keras.layers.Layer):
         transport: whether the velocity a is corrected too.
 
     Call arguments:
-        fields: the classical fields, a dict of "speed", "velocity" and "curvature_weight", see `LevelSetStep`.
+        fields: the classical fields, a dict of "speed" and, where there are such terms, "velocity" and
+            "curvature_weight", see `LevelSetStep`.
         features: (batch, height, width, channel).
 
     Returns:
@@ -29,7 +30,7 @@ class SpeedCorrection(keras.layers.Layer):
         self.steps, self.transport = steps, transport
 
     def build(self, fields_shape, features_shape):
-        maps = self.steps * (4 if self.transport else 2)
+        maps = self.steps * (1 + ("curvature_weight" in fields_shape) + 2 * self.transport)
         # Of the global precision, like the network before it; the fields keep the precision of this layer.
         self.head = keras.layers.Conv2D(maps, 3, padding="same", kernel_initializer="zeros", name="head")
         self.head.build(features_shape)
@@ -39,11 +40,11 @@ class SpeedCorrection(keras.layers.Layer):
         maps = ops.cast(self.head(features), self.compute_dtype)
         n = self.steps
         corrected = {name: ops.tile(field, (1, 1, 1, n)) for name, field in fields.items()}
-        v, e, *w = ops.split(maps, [n, 2 * n] if self.transport else [n], axis=-1)
-        corrected["speed"] = corrected["speed"] + ops.tanh(v)
-        corrected["curvature_weight"] = corrected["curvature_weight"] * (2 * ops.sigmoid(e))
+        corrected["speed"] = corrected["speed"] + ops.tanh(maps[..., :n])
+        if "curvature_weight" in fields:
+            corrected["curvature_weight"] = corrected["curvature_weight"] * (2 * ops.sigmoid(maps[..., n : 2 * n]))
         if self.transport:
-            corrected["velocity"] = corrected.get("velocity", 0.0) + ops.tanh(w[0])
+            corrected["velocity"] = corrected.get("velocity", 0.0) + ops.tanh(maps[..., -2 * n :])
         return corrected
 
     def get_config(self):

@@ -54,7 +54,7 @@ class LevelSetNetwork(ImageToPhi):
             disc about a point inside, as of `numerics.level_sets.from_seed_points` with a radius of 8 mm.
         balloon: V in flat regions before any correction, mm/s.
         attraction: pull towards edges before any correction, mm**2/s; with 0 there is no such term.
-        smoothing: weight of curvature before any correction, mm/s.
+        smoothing: weight of curvature before any correction, mm/s; with 0 there is no such term.
 
     Call arguments:
         inputs: {"image": (batch, height, width, 1) in HU, "spacing": (batch, 2) = (dy, dx) in mm};

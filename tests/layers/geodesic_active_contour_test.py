@@ -71,3 +71,9 @@ def test_the_three_scalars_are_weights_unless_frozen():
 def test_negative_weights_are_refused(argument):
     with pytest.raises(ValueError, match=f"must not be negative.*{argument}=-1"):
         GeodesicActiveContour(**{argument: -1})
+
+
+def test_without_smoothing_there_is_no_curvature_to_be_learned(spacing):
+    layer = GeodesicActiveContour(attraction=0.0, smoothing=0.0)
+    assert layer(np.ones((1, 6, 7, 1), np.float32), spacing).keys() == {"speed"}
+    assert [weight.name for weight in layer.trainable_weights] == ["balloon"]

@@ -38,3 +38,17 @@ def test_whatever_is_learned_the_correction_is_bounded_and_no_weight_of_curvatur
     assert (corrected["curvature_weight"] <= 2 * np.tile(fields["curvature_weight"], (1, 1, 1, layer.steps))).all()
     assert np.abs(change["velocity"]).max() <= 1 + 1e-6
     assert (change["velocity"] != 0).any() == layer.transport
+
+
+@pytest.mark.parametrize("transport", [False, True])
+def test_a_term_that_is_not_there_is_not_corrected(transport, rng):
+    fields, features = case(rng)
+    layer = SpeedCorrection(3, transport)
+    without = {name: fields[name] for name in ("speed", "velocity")}
+    layer(without, features)
+    layer.head.kernel.assign(rng.normal(size=layer.head.kernel.shape))
+    assert layer.head.kernel.shape[-1] == (9 if transport else 3)
+    corrected = {name: ops.convert_to_numpy(field) for name, field in layer(without, features).items()}
+    changed = {name for name in corrected if (corrected[name] != np.tile(without[name], (1, 1, 1, 3))).any()}
+    assert corrected.keys() == without.keys()
+    assert changed == ({"speed", "velocity"} if transport else {"speed"})
