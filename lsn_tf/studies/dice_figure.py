@@ -9,7 +9,8 @@ from lsn_tf.artifacts import replaced
 
 logger = logging.getLogger(__name__)
 LEVEL_SETS, UNETS = "#00639c", "#c2410c"  # colours of the two families, apart in luminance too
-LINE = 0.055  # of a label, as a share of the height
+LINE = 0.25  # inches, of a label
+LEAST_RANGE = 10.0  # of the axis of parameters, its end over its beginning
 
 
 def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
@@ -31,7 +32,8 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
     points = model_points(record)
     if not points:
         return False
-    figure = Figure(figsize=(8.0, 4.5), dpi=150, layout="constrained")
+    tall = max(4.5, LINE * len(points) + 1.0)
+    figure = Figure(figsize=(8.0, tall), dpi=150, layout="constrained")
     axes = figure.add_subplot(xscale="log")
     axes.set(xlabel="parameters", ylabel="Dice per scan, mean over folds")
     axes.margins(x=0.06, y=0.06)
@@ -41,8 +43,9 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
             [parameters] * len(of_folds), of_folds, color=colour, linewidth=1, alpha=0.5, marker="o", markersize=3
         )
         axes.scatter([parameters], [dice], s=52, color=colour, zorder=3)
+    axes.set_xlim(*zoomed_out(*axes.get_xlim()))
     low, high = axes.get_ylim()
-    heights = spread([(dice - low) / (high - low) for _, dice, _ in points.values()], LINE)
+    heights = spread([(dice - low) / (high - low) for _, dice, _ in points.values()], LINE / tall)
     for (label, (parameters, dice, _)), height in zip(points.items(), heights, strict=True):
         axes.annotate(
             f"{dice:.3f}  {label}",
@@ -60,6 +63,12 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
     with replaced(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
     return True
+
+
+def zoomed_out(low: float, high: float) -> tuple[float, float]:
+    """Returns the ends of a logarithmic axis, moved apart to a decade if they are nearer than that."""
+    factor = max(1.0, LEAST_RANGE / (high / low)) ** 0.5
+    return low / factor, high * factor
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:

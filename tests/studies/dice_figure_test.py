@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from lsn_tf.studies.dice_figure import draw_dice, model_points, spread
+from lsn_tf.studies.dice_figure import draw_dice, model_points, spread, zoomed_out
 
 FOLDS = {"lsn": (0.8, 0.9), "unet": (0.9, None), "lse": (None, None)}
 
@@ -44,6 +44,12 @@ def test_labels_are_spread_no_further_than_they_must(rng):
     heights = rng.uniform(size=9)
     found = np.array(spread(heights, 0.1))
     assert np.diff(np.sort(found)).min() >= 0.1 - 1e-12 and (np.argsort(found) == np.argsort(heights)).all()
+
+
+def test_models_of_nearly_one_size_stand_together():
+    low, high = zoomed_out(48_000.0, 50_000.0)
+    assert (high / low, (low * high) ** 0.5) == pytest.approx((10.0, (48e3 * 50e3) ** 0.5))
+    assert zoomed_out(5.0, 50_000.0) == (5.0, 50_000.0)
 
 
 def test_without_matplotlib_or_scores_nothing_is_drawn(record, tmp_path, monkeypatch):
