@@ -68,10 +68,10 @@ def test_the_fold_that_was_held_out_is_scored_beside_the_model(run, prepared):
     assert (results["fold"], results["scans"], results["slices"]) == (2, 2, 6)
 
 
-def _as_refiner(run: RunDir) -> None:
+def _as_refiner(run: RunDir, initial_contour: str = "given") -> None:
     """Makes the network one whose front stays where it is given."""
-    still = {"curvature": "diffusion", "edges": "none", "smoothing": 0.0}
-    LevelSetNetwork((-100.0, 400.0), width=2, scales=1, steps=1, initial_contour="given", **still).save(run.model)
+    still = {"curvature": "diffusion", "edges": "none", "smoothing": 0.0, "initial_contour": initial_contour}
+    LevelSetNetwork((-100.0, 400.0), width=2, scales=1, steps=1, **still).save(run.model)
 
 
 def test_a_refiner_starts_from_the_masks_of_another_run_or_from_simulated_contours(run, prepared, tmp_path):
@@ -101,6 +101,8 @@ def test_a_start_that_has_seen_the_scans_or_is_not_one_is_refused(run, prepared,
     write_json(start.config, {**run.read_config(), "fold": 3})
     shutil.copy(run.model, start.model)
     elsewhere = {"results_dir": str(tmp_path / "elsewhere")}
+    refused("start_from is for networks that start from given contours", **elsewhere)
+    _as_refiner(run, "seed_point")
     refused("start_from is for networks that start from given contours", **elsewhere)
     _as_refiner(run)
     refused("trained on the others", **elsewhere)
