@@ -125,7 +125,7 @@ def _layers(axes, layers: Sequence[Row]) -> None:
     axes.set_ylabel("Dice, one layer replaced", **SMALL)
     axes.set_ylim(0, 1)
     axes.tick_params(axis="y", labelsize=8)
-    axes.legend(loc="lower right", ncols=3, frameon=False, fontsize=7)
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, frameon=False, fontsize=7)  # above the curves
 
 
 def _share(row: Row) -> float:
