@@ -5,11 +5,16 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lsn_tf.artifacts import replaced
 
 logger = logging.getLogger(__name__)
 LEVEL_SETS, UNETS = "#00639c", "#c2410c"  # colours of the two families, apart in luminance too
 LINE = 0.25  # inches, of a label
+WIDE = 0.2  # of Dice: beyond such a range the axis is that of log(1 - Dice), or the best would lie upon each other
+TICKS = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99)  # of that axis
+LEAST_ERROR = 1e-4  # 1 - Dice, on that axis
 LEAST_RANGE = 10.0  # of the axis of parameters, its end over its beginning
 
 
@@ -37,6 +42,10 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
     axes = figure.add_subplot(xscale="log")
     axes.set(xlabel="parameters", ylabel="Dice per scan, mean over folds")
     axes.margins(x=0.06, y=0.06)
+    every = [dice for _, _, of_folds in points.values() for dice in of_folds]
+    if max(every) - min(every) > WIDE:
+        axes.set_yscale("function", functions=(of_error, of_error_back))
+        axes.set_yticks([tick for tick in TICKS if min(every) <= tick <= max(every)])
     for label, (parameters, dice, of_folds) in points.items():
         colour = _colour(label)
         axes.plot(
@@ -44,8 +53,9 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
         )
         axes.scatter([parameters], [dice], s=52, color=colour, zorder=3)
     axes.set_xlim(*zoomed_out(*axes.get_xlim()))
-    low, high = axes.get_ylim()
-    heights = spread([(dice - low) / (high - low) for _, dice, _ in points.values()], LINE / tall)
+    low, high = axes.transAxes.transform([(0.0, 0.0), (0.0, 1.0)])[:, 1]
+    at = axes.transData.transform([(parameters, dice) for parameters, dice, _ in points.values()])[:, 1]
+    heights = spread(((at - low) / (high - low)).tolist(), LINE / tall)
     for (label, (parameters, dice, _)), height in zip(points.items(), heights, strict=True):
         axes.annotate(
             f"{dice:.3f}  {label}",
@@ -63,6 +73,16 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
     with replaced(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
     return True
+
+
+def of_error(dice):
+    """Returns where Dice stands on an axis on which a tenth of the error is one further."""
+    return -np.log10(np.maximum(1.0 - np.asarray(dice), LEAST_ERROR))
+
+
+def of_error_back(height):
+    """Returns the Dice that stands there."""
+    return 1.0 - 10.0 ** -np.asarray(height)
 
 
 def zoomed_out(low: float, high: float) -> tuple[float, float]:
@@ -102,4 +122,7 @@ def _colour(label: str) -> str:
 
 def _title(record: Mapping[str, Any]) -> str:
     what = "synthetic data" if record["synthetic"] else record["dataset"]
-    return f"Held-out scans of {what}; small points: folds {', '.join(map(str, record['folds']))}"
+    folds = ", ".join(map(str, record["folds"]))
+    return f"Held-out scans of {what}" + (
+        f"; small points: folds {folds}" if len(record["folds"]) > 1 else f", fold {folds}"
+    )

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from lsn_tf.studies.dice_figure import draw_dice, model_points, spread, zoomed_out
+from lsn_tf.studies.dice_figure import draw_dice, model_points, of_error, of_error_back, spread, zoomed_out
 
 FOLDS = {"lsn": (0.8, 0.9), "unet": (0.9, None), "lse": (None, None)}
 
@@ -44,6 +44,13 @@ def test_labels_are_spread_no_further_than_they_must(rng):
     heights = rng.uniform(size=9)
     found = np.array(spread(heights, 0.1))
     assert np.diff(np.sort(found)).min() >= 0.1 - 1e-12 and (np.argsort(found) == np.argsort(heights)).all()
+
+
+def test_on_the_axis_of_the_error_the_best_are_told_apart():
+    dice = np.array([0.0, 0.5, 0.9, 0.99])
+    np.testing.assert_allclose(of_error(dice), [0.0, np.log10(2), 1.0, 2.0], atol=1e-12)
+    np.testing.assert_allclose(of_error_back(of_error(dice)), dice, atol=1e-12)
+    assert np.isfinite(of_error(1.0))
 
 
 def test_models_of_nearly_one_size_stand_together():
