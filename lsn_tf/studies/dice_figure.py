@@ -11,6 +11,7 @@ from lsn_tf.artifacts import replaced
 
 logger = logging.getLogger(__name__)
 LEVEL_SETS, UNETS = "#00639c", "#c2410c"  # colours of the two families, apart in luminance too
+Point = tuple[int, float, list[float]]  # parameters, mean Dice, Dice of each fold
 LINE = 0.25  # inches, of a label
 WIDE = 0.2  # of Dice: beyond such a range the axis is that of log(1 - Dice), or the best would lie upon each other
 TICKS = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99)  # of that axis
@@ -42,10 +43,7 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
     axes = figure.add_subplot(xscale="log")
     axes.set(xlabel="parameters", ylabel="Dice per scan, mean over folds")
     axes.margins(x=0.06, y=0.06)
-    every = [dice for _, _, of_folds in points.values() for dice in of_folds]
-    if max(every) - min(every) > WIDE:
-        axes.set_yscale("function", functions=(of_error, of_error_back))
-        axes.set_yticks([tick for tick in TICKS if min(every) <= tick <= max(every)])
+    _tell_apart(axes, [dice for _, _, of_folds in points.values() for dice in of_folds])
     for label, (parameters, dice, of_folds) in points.items():
         colour = _colour(label)
         axes.plot(
@@ -53,9 +51,28 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
         )
         axes.scatter([parameters], [dice], s=52, color=colour, zorder=3)
     axes.set_xlim(*zoomed_out(*axes.get_xlim()))
+    _write_labels(axes, points, LINE / tall)
+    axes.set_title(_title(record), fontsize="medium", loc="left")
+    axes.grid(axis="y", linewidth=0.5, alpha=0.4)
+    axes.spines[["top", "right"]].set_visible(False)
+    FigureCanvasAgg(figure)
+    with replaced(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+    return True
+
+
+def _tell_apart(axes, dice: Sequence[float]) -> None:
+    """Gives the axis of Dice more room for the best, where others are far below."""
+    if max(dice) - min(dice) > WIDE:
+        axes.set_yscale("function", functions=(of_error, of_error_back))
+        axes.set_yticks([tick for tick in TICKS if min(dice) <= tick <= max(dice)])
+
+
+def _write_labels(axes, points: Mapping[str, Point], line: float) -> None:
+    """Writes Dice and name of each model to the right of the axes, at its height where there is room."""
     low, high = axes.transAxes.transform([(0.0, 0.0), (0.0, 1.0)])[:, 1]
     at = axes.transData.transform([(parameters, dice) for parameters, dice, _ in points.values()])[:, 1]
-    heights = spread(((at - low) / (high - low)).tolist(), LINE / tall)
+    heights = spread(((at - low) / (high - low)).tolist(), line)
     for (label, (parameters, dice, _)), height in zip(points.items(), heights, strict=True):
         axes.annotate(
             f"{dice:.3f}  {label}",
@@ -66,13 +83,6 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
             color=_colour(label),
             arrowprops={"arrowstyle": "-", "relpos": (0, 0.5), "color": _colour(label), "linewidth": 0.6, "alpha": 0.5},
         )
-    axes.set_title(_title(record), fontsize="medium", loc="left")
-    axes.grid(axis="y", linewidth=0.5, alpha=0.4)
-    axes.spines[["top", "right"]].set_visible(False)
-    FigureCanvasAgg(figure)
-    with replaced(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
-    return True
 
 
 def of_error(dice):
@@ -104,7 +114,7 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
     return [placed[n] for n in range(len(heights))]
 
 
-def model_points(record: Mapping[str, Any]) -> dict[str, tuple[int, float, list[float]]]:
+def model_points(record: Mapping[str, Any]) -> dict[str, Point]:
     """Returns parameters, mean Dice and the Dice of each fold that is done, for each model that has some."""
     rows = [row for row in record["fold_table"] if len(row["folds"]) == 1]
     points = {}
@@ -123,6 +133,5 @@ def _colour(label: str) -> str:
 def _title(record: Mapping[str, Any]) -> str:
     what = "synthetic data" if record["synthetic"] else record["dataset"]
     folds = ", ".join(map(str, record["folds"]))
-    return f"Held-out scans of {what}" + (
-        f"; small points: folds {folds}" if len(record["folds"]) > 1 else f", fold {folds}"
-    )
+    shown = f"; small points: folds {folds}" if len(record["folds"]) > 1 else f", fold {folds}"
+    return f"Held-out scans of {what}{shown}"
