@@ -153,8 +153,9 @@ def slice_fronts(segmenter: AnySize, scan: Scan, n: int, target: str, label: str
     inputs = {name: values[n : n + 1] for name, values in scan_inputs(segmenter, scan, target).items()}
     grids = fronts_by_grid(to_solver(segmenter.model, segmenter.grid_inputs(inputs)))
     end = segmenter.from_grid(grids[-1].phis[-1][None, ..., None], size=scan.image[n].shape)
-    reference = target_mask(scan.label[n], target)
-    return Row(label, scan.image[n], reference, inputs["spacing"][0], grids, ops.convert_to_numpy(end)[0, ..., 0], dice)
+    reference, end = target_mask(scan.label[n], target), ops.convert_to_numpy(end)[0, ..., 0]
+    margin = tuple((max(end.shape) - length) // 2 for length in end.shape)
+    return Row(label, scan.image[n], reference, inputs["spacing"][0], grids, end, dice, margin)
 
 
 def _load_level_set_network(run: RunDir) -> AnySize:

@@ -102,7 +102,8 @@ def test_the_end_of_the_fronts_is_the_phi_that_is_scored(run):
         np.testing.assert_allclose(row.phi, scored[n], atol=1e-4)
         assert [grid.steps for grid in row.grids] == [2, 2]
         for grid in row.grids:
-            np.testing.assert_allclose(np.multiply(grid.phis.shape[1:], grid.spacing_mm), (20 * 0.7, 24 * 0.9))
+            np.testing.assert_allclose(np.multiply(grid.phis.shape[1:], grid.spacing_mm), (24 * 0.7, 24 * 0.9))
+        assert row.margin == (2, 0)
         assert row.reference.sum() == (scan.label[n] > 0).sum()
 
 

@@ -26,6 +26,38 @@ def _grids(length, new_length):
     return ops.arange(length, dtype="float32")[None, :], ops.arange(new_length, dtype="float32")[:, None] * scale, scale
 
 
+def on_square(x, beyond=None):
+    """Returns x, (batch, height, width, channel), amidst a square: beside it its outermost pixels, or a number."""
+    size = size_of(x)
+    side = larger(*size)
+    for axis, length in zip((1, 2), size, strict=True):
+        place = ops.arange(side) - (side - length) // 2
+        x = ops.take(x, ops.clip(place, 0, length - 1), axis)
+        if beyond is not None:
+            within = (place >= 0) & (place < length)
+            x = ops.where(ops.expand_dims(within, [n for n in range(4) if n != axis]), x, beyond)
+    return x
+
+
+def from_square(square, size):
+    """Returns the (height, width) in the middle of a square: what `on_square` has put there."""
+    side = larger(*size)
+    for axis, length in zip((1, 2), size, strict=True):
+        square = ops.take(square, ops.arange(length) + (side - length) // 2, axis)
+    return square
+
+
+def size_of(image):
+    """Returns height and width: both numbers, or both tensors if one is not known, as layers take them."""
+    size = ops.shape(image)[1:3]
+    return tuple(map(ops.convert_to_tensor, size)) if any(map(ops.is_tensor, size)) else size
+
+
+def larger(one, other):
+    """Returns the larger of two sizes: numbers where the shape is known, tensors where it is not."""
+    return ops.maximum(one, other) if ops.is_tensor(one) or ops.is_tensor(other) else max(one, other)
+
+
 @keras.saving.register_keras_serializable("lsn_tf")
 class Resample(keras.layers.Layer):
     """Resamples a tensor to another height and width, axis by axis.

@@ -3,19 +3,20 @@
 import keras
 from keras import ops
 
-from lsn_tf.layers.resample import Resample
+from lsn_tf.layers.resample import Resample, from_square, larger, on_square, size_of
 
 
 class AnySize(keras.Model):
     """Clips an image to a model's HU window, area-averages it to the model's grid, and interpolates phi back.
 
-    The longer side becomes `image_size` pixels, the other one what keeps the pixels nearly square; spacing follows,
-    axis by axis, so phi remains in mm. An image on the model's grid already passes unchanged. It is clipped first, as
-    in training: air beside the body must not darken its border more than the window lets it.
+    The grid is a square, as in training: the longer side of the image becomes `image_size` pixels, and what is left
+    beside the shorter one is air. Where a front starts and how wide the coarsest grid is depend on it. Spacing follows,
+    so phi remains in mm. An image on the model's grid already passes unchanged. It is clipped first, as in training:
+    air beside the body must not darken its border more than the window lets it.
 
     Args:
         model: a trained model, {image, spacing} -> phi, with a layer "window".
-        image_size: pixels of the longer side that it was trained with.
+        image_size: pixels of the side of its grid, that it was trained with.
 
     Call arguments:
         inputs: {"image": (batch, height, width, 1) in HU, "spacing": (batch, 2) = (dy, dx) in mm}; any size. A model
@@ -34,38 +35,29 @@ class AnySize(keras.Model):
         self.model = model
         self.image_size = image_size
         self.window = model.get_layer("window").window
-        self.to_grid = Resample("area", name="to_grid")
-        self.from_grid = Resample("linear", name="from_grid")
+        self.area = Resample("area", name="area")
+        self.linear = Resample("linear", name="linear")
         self.built = True  # the model is built already, and resampling has no weights
 
     def call(self, inputs):
-        return self.from_grid(self.model(self.grid_inputs(inputs)), size=_size(inputs["image"]))
+        return self.from_grid(self.model(self.grid_inputs(inputs)), size=size_of(inputs["image"]))
 
     def grid_inputs(self, inputs):
         """Returns what the model itself is given: image, spacing and, if there is one, phi_0 on its own grid."""
-        image, spacing = inputs["image"], inputs["spacing"]
-        size = _size(image)
-        grid = self._grid(*size)
-        scale = ops.stack([ops.cast(n, "float32") / ops.cast(m, "float32") for n, m in zip(size, grid, strict=True)])
-        clipped = {**inputs, "image": ops.clip(image, *self.window)}
-        on_grid = {name: self.to_grid(clipped[name], size=grid) for name in ("image", "phi_0") if name in clipped}
-        return {**on_grid, "spacing": spacing * scale}
+        low, high = self.window
+        image = on_square(ops.clip(inputs["image"], low, high), beyond=low)
+        scale = ops.cast(larger(*size_of(image)), "float32") / self.image_size
+        on_grid = {"image": self._averaged(image), "spacing": inputs["spacing"] * scale}
+        return on_grid | ({"phi_0": self.phi_to_grid(inputs["phi_0"])} if "phi_0" in inputs else {})
 
-    def _grid(self, height, width):
-        """Returns the grid's height and width: multiples of the model's divisor in the image's proportions."""
-        divisor, longest = self.model.divisor, _larger(height, width)
-        return tuple(
-            _larger((self.image_size * n + longest * divisor // 2) // (longest * divisor), 1) * divisor
-            for n in (height, width)
-        )
+    def phi_to_grid(self, phi):
+        """Returns phi, (batch, height, width, 1), on the model's grid; beside the image it goes on as at its border."""
+        return self._averaged(on_square(phi))
 
+    def from_grid(self, phi, size):
+        """Returns phi from the model's grid on that of an image of this (height, width)."""
+        side = larger(*size)
+        return from_square(self.linear(phi, size=(side, side)), size)
 
-def _size(image):
-    """Returns height and width: both numbers, or both tensors if one is not known, as layers take them."""
-    size = ops.shape(image)[1:3]
-    return tuple(map(ops.convert_to_tensor, size)) if any(map(ops.is_tensor, size)) else size
-
-
-def _larger(one, other):
-    """Returns the larger of two sizes: numbers where the shape is known, tensors where it is not."""
-    return ops.maximum(one, other) if ops.is_tensor(one) or ops.is_tensor(other) else max(one, other)
+    def _averaged(self, square):
+        return self.area(square, size=(self.image_size, self.image_size))

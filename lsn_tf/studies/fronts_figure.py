@@ -50,9 +50,11 @@ class Row:
         image: (height, width) on the scan's own grid, HU.
         reference: (height, width) bool, where the target is.
         spacing_mm: (dy, dx) of the scan.
-        grids: from coarse to fine; the equation's, which cover the same area as the scan.
+        grids: from coarse to fine; the equation's, which cover the same area as the scan and its margin.
         phi: (height, width), the end on the scan's own grid, mm.
         dice: of the whole scan.
+        margin: pixels of air (above, to the left of) the slice that the equation's grids cover too, and as many, or
+            one more, on the other sides.
     """
 
     label: str
@@ -62,6 +64,17 @@ class Row:
     grids: Sequence[GridFronts]
     phi: np.ndarray
     dice: float
+    margin: tuple[int, int] = (0, 0)
+
+    @property
+    def corner_mm(self) -> np.ndarray:
+        """Where the grids begin, (y, x) from the upper left corner of the slice."""
+        return -np.multiply(self.margin, self.spacing_mm)
+
+    def fronts(self, grid: GridFronts) -> list[list[np.ndarray]]:
+        """Returns the zero contours of each phi of a grid, see `zero_contours`, where they lie in the slice."""
+        lines = [zero_contours(phi, grid.spacing_mm) for phi in grid.phis]
+        return [[line + self.corner_mm[::-1] for line in front] for front in lines]
 
 
 def fronts_by_grid(equation: Discretization) -> list[GridFronts]:
@@ -149,7 +162,7 @@ class _Panels:
 
     def __init__(self, row: Row, window_hu: tuple[float, float], with_image: bool):
         self.row, self.window_hu, self.with_image = row, window_hu, with_image
-        self.fronts = [[zero_contours(phi, grid.spacing_mm) for phi in grid.phis] for grid in row.grids]
+        self.fronts = [row.fronts(grid) for grid in row.grids]
         self.end = zero_contours(row.phi, row.spacing_mm)
         outside = np.where(row.reference, INSIDE, -INSIDE)
         self.reference = zero_contours(outside, row.spacing_mm) if with_image else []
@@ -172,35 +185,44 @@ class _Panels:
         first, *between, last = axes
         row = self.row
         start = row.grids[0]
-        self._draw_ground(first, start.phis.shape[1:], start.spacing_mm)
+        self._draw_ground(first, start)
         self._draw_fronts(first, [self.fronts[0][0]], [0.0])
         first.set_title(f"φ₀, {_size(start.phis.shape[1:])}\n{_pixel(start.spacing_mm)}", **SMALL)
         first.set_ylabel(row.label, fontsize=9)
         for axis, grid, fronts in zip(between, row.grids, self.fronts, strict=True):
-            self._draw_ground(axis, grid.phis.shape[1:], grid.spacing_mm)
+            self._draw_ground(axis, grid)
             self._draw_fronts(axis, fronts, time_shares(grid))
             steps = f"{grid.steps} step" + "s" * (grid.steps != 1)
             axis.set_title(f"{_size(grid.phis.shape[1:])}, {steps}\n{_pixel(grid.spacing_mm)}", **SMALL)
-        self._draw_ground(last, row.image.shape, row.spacing_mm)
+        self._draw_ground(last)
         self._draw_fronts(last, [self.end], [1.0])
         last.set_title(f"scan's own grid, {_size(row.image.shape)}\nDice of scan {row.dice:.3f}", **SMALL)
         for axis in axes:
             self._set_window(axis, window_mm)
 
-    def _draw_ground(self, axis, shape: tuple[int, int], spacing_mm: Sequence[float]) -> None:
-        height, width = self.size_mm
+    def _draw_ground(self, axis, grid: GridFronts | None = None) -> None:
+        """Draws the image as the equation sees it on a grid, or the borders of that grid's pixels; or the slice."""
+        row = self.row
+        shape, spacing_mm = (grid.phis.shape[1:], grid.spacing_mm) if grid else (row.image.shape, row.spacing_mm)
+        top, left = row.corner_mm if grid else (0.0, 0.0)
+        height, width = np.multiply(shape, spacing_mm)
         if self.with_image:
-            picture = averaged(self.row.image, shape, self.window_hu)
             black, white = self.window_hu
-            extent = (0, width, height, 0)
+            image = row.image
+            if grid:
+                covered = np.rint(np.divide((height, width), row.spacing_mm)).astype(int)
+                after = covered - image.shape - row.margin
+                image = np.pad(image, list(zip(row.margin, after, strict=True)), constant_values=black)
+            extent = (left, left + width, top + height, top)
+            picture = averaged(image, shape, self.window_hu)
             axis.imshow(picture, cmap="gray", vmin=black, vmax=white, extent=extent, interpolation="nearest")
         elif max(shape) <= WIDEST_MESH:
             dy, dx = spacing_mm
             mesh = {"color": "#e2e8f0", "linewidth": 0.4, "zorder": 0}
             for n in range(shape[0] + 1):
-                axis.axhline(n * dy, **mesh)
+                axis.axhline(top + n * dy, **mesh)
             for n in range(shape[1] + 1):
-                axis.axvline(n * dx, **mesh)
+                axis.axvline(left + n * dx, **mesh)
 
     def _draw_fronts(self, axis, fronts: Sequence[Sequence[np.ndarray]], shares: Sequence[float]) -> None:
         """Draws fronts in the order of time, the last one thick, and the reference over them."""

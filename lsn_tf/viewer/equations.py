@@ -83,8 +83,7 @@ class Learned:
         stages = [self._stage(image[slices][n : n + BATCH], spacing_mm[1:]) for n in range(0, len(start), BATCH)]
         fields = {name: np.concatenate([stage.fields[name] for stage in stages]) for name in stages[0].fields}
         dy, dx = stages[0].spacing_mm[0].tolist()
-        grid = next(field.shape[1:3] for field in fields.values() if field.shape[1:3] != (1, 1))
-        coarse = np.asarray(self.network.to_grid(start[..., None].astype(np.float32), size=grid))[..., 0]
+        coarse = np.asarray(self.network.phi_to_grid(start[..., None].astype(np.float32)))[..., 0]
         if not inside(coarse).any():
             raise ValueError(
                 f"the start must be larger than a pixel of the network's grid, {dy:.1f} mm x {dx:.1f} mm. "

@@ -24,8 +24,8 @@ DATA = {
         "licence": "CC BY-SA 4.0, https://creativecommons.org/licenses/by-sa/4.0/",
         "attribution": "Medical Segmentation Decathlon, Antonelli et al. (2022), doi:10.1038/s41467-022-30695-9; "
         "LiTS, Bilic et al. (2023), doi:10.1016/j.media.2022.102680",
-        "limits": "It has learned from CT with contrast agent, above all; without it livers are darker, and parts of "
-        "them or whole slices are missed.",
+        "limits": "It has learned from slices of the upper abdomen, most with contrast agent; without it livers are "
+        "darker, and parts of them can be missed, and in the pelvis bowel or bladder can be taken for liver.",
     },
     "phantom": {
         "name": "the synthetic twin of LiTS, no patients",

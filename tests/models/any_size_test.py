@@ -20,7 +20,7 @@ def inputs(rng, height, width, spacing=SPACING):
 
 
 def test_an_image_on_the_model_s_own_grid_passes_unchanged(solver, rng):
-    own = inputs(rng, 16, 12)
+    own = inputs(rng, 16, 16)
     np.testing.assert_array_equal(*(keras.ops.convert_to_numpy(m(own)) for m in (AnySize(solver, 16), solver)))
 
 
@@ -38,13 +38,23 @@ def test_phi_is_on_the_grid_of_the_image_and_finite(solver, size, rng):
     assert phi.shape == (1, *size, 1) and np.isfinite(phi).all()
 
 
-@pytest.mark.parametrize(
-    ("size", "grid"),
-    [((512, 512), (16, 16)), ((512, 256), (16, 8)), ((90, 160), (8, 16)), ((400, 10), (16, 4))],
-    ids=str,
-)
-def test_the_longer_side_is_the_model_s_and_the_other_one_keeps_pixels_nearly_square(solver, size, grid):
-    assert tuple(int(n) for n in AnySize(solver, 16)._grid(*size)) == grid
+@pytest.mark.parametrize("size", [(512, 512), (512, 256), (90, 160), (400, 10), (7, 9)], ids=str)
+def test_every_image_is_brought_to_the_square_grid_with_pixels_of_one_scale(solver, size, rng):
+    on_grid = AnySize(solver, 16).grid_inputs(inputs(rng, *size))
+    assert on_grid["image"].shape == (1, 16, 16, 1)
+    np.testing.assert_allclose(on_grid["spacing"], SPACING * max(size) / 16, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(33, 50), (50, 33), (64, 20), (9, 16)], ids=str)
+def test_beside_the_shorter_side_lies_air(solver, size, rng):
+    """An image is segmented as the square is that has it in the middle of air, bit for bit."""
+    given, model = inputs(rng, *size), AnySize(solver, 16)
+    above, left = ((max(size) - length) // 2 for length in size)
+    square = np.full((1, max(size), max(size), 1), -1000, np.float32)
+    middle = np.s_[:, above : above + size[0], left : left + size[1]]
+    square[middle] = given["image"]
+    phi, phi_of_square = (keras.ops.convert_to_numpy(model({**given, "image": x})) for x in (given["image"], square))
+    np.testing.assert_array_equal(phi, phi_of_square[middle])
 
 
 @pytest.mark.parametrize("factor", [2, 3])

@@ -61,6 +61,19 @@ def test_there_is_no_contour_where_phi_has_one_sign(sign, spacing):
     assert zero_contours(np.full((4, 5), sign), spacing[0]) == []
 
 
+def test_of_a_slice_with_air_beside_it_the_fronts_lie_where_they_do_on_the_slice(row, tmp_path):
+    inner = np.s_[3:-2, 4:-4]
+    cut = {name: getattr(row, name)[inner] for name in ("image", "reference", "phi")}
+    beside = dataclasses.replace(row, **cut, margin=(3, 4))
+    (dy, dx), lines = row.spacing_mm, (row.fronts(grid) for grid in row.grids)
+    for grid, fronts in zip(row.grids, lines, strict=True):
+        for (line,), (moved,) in zip(fronts, beside.fronts(grid), strict=True):
+            np.testing.assert_allclose(moved, line - (4 * dx, 3 * dy), atol=1e-5)
+    pytest.importorskip("matplotlib")
+    for with_image in (False, True):
+        draw_fronts([beside], tmp_path / "fronts.png", WINDOW, with_image=with_image)
+
+
 def test_an_image_is_windowed_before_it_is_averaged(rng):
     image = 1000 * rng.normal(size=(8, 12))
     seen = np.clip(image, *WINDOW)
