@@ -34,7 +34,7 @@ from lsn_tf import common_flags
 from lsn_tf.listening import bound_socket, url
 from lsn_tf.segmenters import Segmenter, open_segmenter
 from lsn_tf.viewer.loopback import is_loopback
-from lsn_tf.viewer.session import Sources, open_session
+from lsn_tf.viewer.sources import Sources, open_session
 from lsn_tf.weights import packaged
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from browsers import chromium, new_tab
 from lsn_tf.data.phantoms import make_scan
 from lsn_tf.data.volumes import write_scan
 from lsn_tf.view import Config, listen, view
-from lsn_tf.viewer.session import Sources
+from lsn_tf.viewer.sources import Sources
 
 GRAPHICS = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 

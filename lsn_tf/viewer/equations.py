@@ -4,7 +4,7 @@ Both take a start on slices of the scan, in the plane or in space, and tell a ca
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -118,6 +118,16 @@ class Learned:
         if space and (stage.kernels or "velocity" in stage.fields):
             raise ValueError("in space a network must have frozen stencils and no transport. Evolve in one slice.")
         return dataclasses.replace(stage, spacing_mm=np.ones((1, 2 + space))).make_step()
+
+
+def read_parameters(given: Any) -> Parameters:
+    """Returns the parameters of the LSE that a page asks for, by name. Raises ValueError for others or no numbers."""
+    known = {field.name for field in dataclasses.fields(Parameters)}
+    if not isinstance(given, Mapping) or given.keys() - known:
+        raise ValueError(f"parameters must be some of {', '.join(sorted(known))}. Received {str(given)[:80]}.")
+    if wrong := [name for name, value in given.items() if type(value) not in (int, float)]:
+        raise ValueError(f"{wrong[0]} must be a number. Received {given[wrong[0]]!r}.")
+    return Parameters(**given)
 
 
 def _batch(slices: np.ndarray, space: bool) -> np.ndarray:

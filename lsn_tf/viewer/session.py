@@ -1,14 +1,12 @@
 """What is being looked at, and what is computed of it: a scan, the contours over it, and the one that evolves."""
 
 import concurrent.futures
-import contextlib
 import dataclasses
 import logging
 import pathlib
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +14,7 @@ import numpy as np
 from lsn_tf.artifacts import replaced
 from lsn_tf.data.grids import Grid
 from lsn_tf.data.results import write_voxels
-from lsn_tf.data.scan_files import ScanFile, check_intensities, open_scan
-from lsn_tf.data.volumes import read_mask
+from lsn_tf.data.scan_files import ScanFile
 from lsn_tf.layers.occupancy import OCCUPANCY_WIDTH_MM
 from lsn_tf.metrics import dice
 from lsn_tf.models import LevelSetNetwork
@@ -25,39 +22,22 @@ from lsn_tf.numerics.level_sets import INSIDE, distance_to_pixels
 from lsn_tf.segmenters import Segmenter
 from lsn_tf.solver import Parameters
 from lsn_tf.viewer import depths
-from lsn_tf.viewer.equations import Classical, Equation, Learned
+from lsn_tf.viewer.equations import Classical, Equation, Learned, read_parameters
 from lsn_tf.viewer.evolution import COMBINATIONS, Evolution
 from lsn_tf.viewer.exports import EXPORTS
 from lsn_tf.viewer.frames import Frames
 from lsn_tf.viewer.layers import Layer, empty
+from lsn_tf.viewer.segmentations import Segmentations
 from lsn_tf.viewer.starts import Marks
 
 logger = logging.getLogger(__name__)
 LSE = "lse"
 YOURS = "yours"  # the layer that a user starts from nothing; its title tells by which equation it has evolved
 TITLES = {LSE: "LSE", "lsn": "LSN", "unet": "U-Net"}
-BATCH = 8  # slices that a network segments at a time
 
 
 class Missing(LookupError):
     """There is no layer, frame or equation of that name."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Sources:
-    """What to look at.
-
-    Attributes:
-        scan: NIfTI file, or folder of a DICOM series.
-        mask: NIfTI file of a mask on it; None for none.
-        reference: NIfTI file of a mask that scores compare with; None for none.
-        check_intensities: whether what does not look like CT in HU is refused.
-    """
-
-    scan: str
-    mask: str | None = None
-    reference: str | None = None
-    check_intensities: bool = True
 
 
 class Session:
@@ -85,7 +65,8 @@ class Session:
         self.reference = masks.get("reference")
         self.equations: dict[str, Equation] = {LSE: Classical()}
         self.layers: dict[str, Layer] = {YOURS: empty(YOURS, "Yours", image.shape)}
-        self._segmenters: dict[str, Segmenter] = {}
+        self._lock = threading.RLock()  # of all that changes
+        self._segmentations = Segmentations(image, grid.spacing_mm[1:], self._lock, self._say)
         for segmenter in segmenters:
             self._add(segmenter)
         for key, mask in masks.items():
@@ -93,13 +74,9 @@ class Session:
             self.layers[key] = Layer(key, key.capitalize(), depth, fixed=key == "reference")
         self.evolution: Evolution | None = None
         self._numbers, self._message, self._messages = 0, "", 0
-        self._jobs: dict[str, list[int]] = {}  # title: [done, of]
-        self._closing = threading.Event()
-        self._lock = threading.RLock()  # of all that changes
         self._asked = threading.Lock()  # one evolution is begun at a time
-        self._solving, self._segmenting = (concurrent.futures.ThreadPoolExecutor(1) for _ in range(2))
+        self._solving = concurrent.futures.ThreadPoolExecutor(1)
         self._running: concurrent.futures.Future | None = None
-        self._segmented: concurrent.futures.Future | None = None
 
     def _add(self, segmenter: Segmenter) -> None:
         preset = segmenter.name.partition(":")[0].lower()
@@ -108,17 +85,16 @@ class Session:
             key, count = f"{key.rstrip('0123456789-')}-{count}", count + 1
         title = TITLES.get(preset, segmenter.name) + (f" {key.rpartition('-')[2]}" if count > 2 else "")
         self.layers[key] = empty(key, title, self.image.shape)
-        self._segmenters[key] = segmenter
+        self._segmentations.add(key, segmenter)
         if isinstance(getattr(segmenter.network, "model", None), LevelSetNetwork):
             self.equations[key] = Learned(segmenter.network)
 
     def close(self) -> None:
         """Stops all that runs."""
-        self._closing.set()
-        if self.evolution:
-            self.evolution.stop.set()
-        for pool in (self._solving, self._segmenting):
-            pool.shutdown(wait=True, cancel_futures=True)
+        self._segmentations.stop()
+        self.stop()
+        self._solving.shutdown(wait=True, cancel_futures=True)
+        self._segmentations.close()
 
     def scan(self) -> dict[str, Any]:
         """Returns what the page must know of the scan and of the numbers that it is given."""
@@ -142,7 +118,7 @@ class Session:
             return {
                 "layers": [self._layer_state(layer) for layer in self.layers.values()],
                 "evolution": self._evolution_state(),
-                "jobs": [{"title": title, "done": done, "of": of} for title, (done, of) in self._jobs.items()],
+                "jobs": self._segmentations.jobs(),
                 "message": self._message,
                 "messages": self._messages,
             }
@@ -190,7 +166,7 @@ class Session:
             raise Missing(f"equation must be one of {', '.join(self.equations)}. Received {name!r}.")
         if combination not in COMBINATIONS:
             raise ValueError(f"combination must be one of {', '.join(COMBINATIONS)}. Received {combination!r}.")
-        parameters = _parameters(request.get("parameters", {}))
+        parameters = read_parameters(request.get("parameters", {}))
         equation = Classical(parameters) if name == LSE else self.equations[name]
         with self._asked:
             self.wait_until_stopped()
@@ -230,7 +206,9 @@ class Session:
 
     def wait(self) -> None:
         """Waits until nothing is being computed."""
-        concurrent.futures.wait([future for future in (self._running, self._segmented) if future])
+        if self._running:
+            concurrent.futures.wait([self._running])
+        self._segmentations.wait()
 
     def stop(self) -> None:
         """Stops the evolution where it is."""
@@ -240,13 +218,9 @@ class Session:
     def segment(self, key: str) -> None:
         """Starts to segment the scan with a network, in the background, unless it is at it already."""
         layer = self.layer(key)
-        if key not in self._segmenters:
+        if key not in self._segmentations:
             raise ValueError(f"{layer.title} is no network. Received {key!r}.")
-        with self._lock:
-            if layer.title in self._jobs:
-                return
-            self._jobs[layer.title] = [0, len(self.image)]
-        self._segmented = self._segmenting.submit(self._segment, layer, self._segmenters[key])
+        self._segmentations.start(layer)
 
     def undo(self, key: str) -> None:
         """Takes back the last change of a layer."""
@@ -327,29 +301,6 @@ class Session:
             evolution.wall_seconds = time.perf_counter() - began
             evolution.reason = "stopped" if evolution.stop.is_set() else reason
 
-    def _segment(self, layer: Layer, segmenter: Segmenter) -> None:
-        try:
-            depth = np.empty(self.image.shape, np.int8)
-            for first in range(0, len(depth), BATCH):
-                if self._closing.is_set():
-                    return
-                image = self.image[first : first + BATCH]
-                phi = segmenter.phi_of_part(image, self.grid.spacing_mm[1:], BATCH)
-                depth[first : first + BATCH] = depths.from_phi(phi)
-                with self._lock:
-                    self._jobs[layer.title][0] = first + len(image)
-            with self._lock:
-                everything = slice(0, len(depth))
-                if layer.ready:
-                    layer.remember(everything)
-                layer.change(everything, depth)
-        except Exception as error:  # as above
-            logger.debug("segmentation failed", exc_info=True)
-            self._say(f"{layer.title}: {' '.join(str(error).split())}")
-        finally:
-            with self._lock:
-                self._jobs.pop(layer.title, None)
-
     def _show(self, evolution: Evolution, frame: int) -> None:
         evolution.shown = frame
         evolution.layer.change(evolution.slices, evolution.combined(frame))
@@ -367,7 +318,7 @@ class Session:
     def _layer_state(self, layer: Layer) -> dict[str, Any]:
         about = {name: getattr(layer, name) for name in ("key", "title", "fixed", "ready", "version", "can_undo")}
         scores = layer.scores(self.reference, self.grid.voxel_mm3) if layer.ready else {}
-        return {**about, "network": layer.key in self._segmenters, **scores}
+        return {**about, "network": layer.key in self._segmentations, **scores}
 
     def _evolution_state(self) -> dict[str, Any] | None:
         if not (evolution := self.evolution):
@@ -384,32 +335,3 @@ class Session:
             "reason": evolution.reason,
             "wall_seconds": round(evolution.wall_seconds, 2),
         }
-
-
-@contextlib.contextmanager
-def open_session(sources: Sources, segmenters: Sequence[Segmenter] = ()) -> Iterator[Session]:
-    """Reads a scan and the masks on it, and gives the session.
-
-    Raises:
-        ValueError: if one of them cannot be used.
-    """
-    with tempfile.TemporaryDirectory(prefix="lsn_tf-") as scratch, open_scan(sources.scan, scratch) as file:
-        image = file.slices(slice(None))
-        if sources.check_intensities:
-            check_intensities(file)
-        given = {"mask": sources.mask, "reference": sources.reference}
-        masks = {key: read_mask(path, sources.scan, file.grid) for key, path in given.items() if path}
-        session = Session(pathlib.Path(sources.scan).name, image, file.grid, file, segmenters, masks)
-        try:
-            yield session
-        finally:
-            session.close()
-
-
-def _parameters(given: Any) -> Parameters:
-    known = {field.name for field in dataclasses.fields(Parameters)}
-    if not isinstance(given, Mapping) or given.keys() - known:
-        raise ValueError(f"parameters must be some of {', '.join(sorted(known))}. Received {str(given)[:80]}.")
-    if wrong := [name for name, value in given.items() if type(value) not in (int, float)]:
-        raise ValueError(f"{wrong[0]} must be a number. Received {given[wrong[0]]!r}.")
-    return Parameters(**given)

@@ -5,7 +5,7 @@ import pytest
 from nibabel.affines import from_matvec
 from viewed_scan import RADIUS_MM, SPACING_MM, bright, disc, write
 
-from lsn_tf.viewer.session import Sources, open_session
+from lsn_tf.viewer.sources import Sources, open_session
 
 
 @pytest.fixture

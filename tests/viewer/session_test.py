@@ -16,7 +16,8 @@ from viewed_scan import CENTRE, RADIUS_MM, REST_MM, STORED, THRESHOLD_HU, bright
 from lsn_tf.metrics import dice
 from lsn_tf.solve import Config, solve_scan
 from lsn_tf.viewer import depths
-from lsn_tf.viewer.session import Missing, Sources, open_session
+from lsn_tf.viewer.session import Missing
+from lsn_tf.viewer.sources import Sources, open_session
 
 SEED = {"layer": "yours", "equation": "lse", "points": [[*CENTRE, 2]], "parameters": {"seconds": 20}}
 CODES = ["".join(code) for axes in itertools.permutations(["RL", "AP", "SI"]) for code in itertools.product(*axes)]
