@@ -154,8 +154,7 @@ def slice_fronts(segmenter: AnySize, scan: Scan, n: int, target: str, label: str
     grids = fronts_by_grid(to_solver(segmenter.model, segmenter.grid_inputs(inputs)))
     end = segmenter.from_grid(grids[-1].phis[-1][None, ..., None], size=scan.image[n].shape)
     reference, end = target_mask(scan.label[n], target), ops.convert_to_numpy(end)[0, ..., 0]
-    margin = tuple((max(end.shape) - length) // 2 for length in end.shape)
-    return Row(label, scan.image[n], reference, inputs["spacing"][0], grids, end, dice, margin)
+    return Row(label, scan.image[n], reference, inputs["spacing"][0], grids, end, dice)
 
 
 def _load_level_set_network(run: RunDir) -> AnySize:

@@ -103,7 +103,7 @@ def test_the_end_of_the_fronts_is_the_phi_that_is_scored(run):
         assert [grid.steps for grid in row.grids] == [2, 2]
         for grid in row.grids:
             np.testing.assert_allclose(np.multiply(grid.phis.shape[1:], grid.spacing_mm), (24 * 0.7, 24 * 0.9))
-        assert row.margin == (2, 0)
+        assert row.margin == ((2, 2), (0, 0))
         assert row.reference.sum() == (scan.label[n] > 0).sum()
 
 

@@ -50,11 +50,9 @@ class Row:
         image: (height, width) on the scan's own grid, HU.
         reference: (height, width) bool, where the target is.
         spacing_mm: (dy, dx) of the scan.
-        grids: from coarse to fine; the equation's, which cover the same area as the scan and its margin.
+        grids: from coarse to fine; the equation's, which cover the slice, in their middle, and the air beside it.
         phi: (height, width), the end on the scan's own grid, mm.
         dice: of the whole scan.
-        margin: pixels of air (above, to the left of) the slice that the equation's grids cover too, and as many, or
-            one more, on the other sides.
     """
 
     label: str
@@ -64,12 +62,19 @@ class Row:
     grids: Sequence[GridFronts]
     phi: np.ndarray
     dice: float
-    margin: tuple[int, int] = (0, 0)
+
+    @property
+    def margin(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How many pixels of the scan the grids reach beyond the slice, ((above, below), (left, right))."""
+        grid = self.grids[-1]
+        covered = np.rint(np.multiply(grid.phis.shape[1:], grid.spacing_mm) / self.spacing_mm).astype(int)
+        beyond = (covered - self.image.shape).tolist()
+        return tuple((n // 2, n - n // 2) for n in beyond)
 
     @property
     def corner_mm(self) -> np.ndarray:
         """Where the grids begin, (y, x) from the upper left corner of the slice."""
-        return -np.multiply(self.margin, self.spacing_mm)
+        return -np.multiply([before for before, _ in self.margin], self.spacing_mm)
 
     def fronts(self, grid: GridFronts) -> list[list[np.ndarray]]:
         """Returns the zero contours of each phi of a grid, see `zero_contours`, where they lie in the slice."""
@@ -162,6 +167,7 @@ class _Panels:
 
     def __init__(self, row: Row, window_hu: tuple[float, float], with_image: bool):
         self.row, self.window_hu, self.with_image = row, window_hu, with_image
+        self.on_grids = np.pad(row.image, row.margin, constant_values=window_hu[0])
         self.fronts = [row.fronts(grid) for grid in row.grids]
         self.end = zero_contours(row.phi, row.spacing_mm)
         outside = np.where(row.reference, INSIDE, -INSIDE)
@@ -204,17 +210,12 @@ class _Panels:
         """Draws the image as the equation sees it on a grid, or the borders of that grid's pixels; or the slice."""
         row = self.row
         shape, spacing_mm = (grid.phis.shape[1:], grid.spacing_mm) if grid else (row.image.shape, row.spacing_mm)
-        top, left = row.corner_mm if grid else (0.0, 0.0)
-        height, width = np.multiply(shape, spacing_mm)
+        image, (top, left) = (self.on_grids, row.corner_mm) if grid else (row.image, (0.0, 0.0))
         if self.with_image:
-            black, white = self.window_hu
-            image = row.image
-            if grid:
-                covered = np.rint(np.divide((height, width), row.spacing_mm)).astype(int)
-                after = covered - image.shape - row.margin
-                image = np.pad(image, list(zip(row.margin, after, strict=True)), constant_values=black)
-            extent = (left, left + width, top + height, top)
             picture = averaged(image, shape, self.window_hu)
+            black, white = self.window_hu
+            height, width = np.multiply(shape, spacing_mm)
+            extent = (left, left + width, top + height, top)
             axis.imshow(picture, cmap="gray", vmin=black, vmax=white, extent=extent, interpolation="nearest")
         elif max(shape) <= WIDEST_MESH:
             dy, dx = spacing_mm
