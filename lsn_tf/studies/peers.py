@@ -68,7 +68,7 @@ def _simple_itk(sitk, problem: Problem, steps: int) -> Callable[[], np.ndarray]:
     solver.SetPropagationScaling(1.0)
     solver.SetCurvatureScaling(problem.curvature)
     solver.SetAdvectionScaling(0.0)
-    return lambda: sitk.GetArrayViewFromImage(solver.Execute(start, feature))
+    return lambda: sitk.GetArrayFromImage(solver.Execute(start, feature))
 
 
 def _morphological(segmentation, problem: Problem, steps: int) -> Callable[[], np.ndarray]:
