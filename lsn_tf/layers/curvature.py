@@ -7,6 +7,7 @@ from keras import ops
 
 from lsn_tf.layers.boundary import check_boundary, image_axes, pad, per_image, shifted
 from lsn_tf.layers.stencil_conv import StencilConv
+from lsn_tf.numerics.sorting import sorting_network
 from lsn_tf.numerics.stencils import gradient_names, mixed_names, second_names
 
 
@@ -148,8 +149,10 @@ class MonotoneCurvature(keras.layers.Layer):
         halo = halo or self.halo
         phi = shifted(padded, halo, (0, 0))
         bends = [(shifted(padded, halo, d) - phi) / self._squared(d, spacing) for d in self._ring()]
-        ordered, half = ops.sort(ops.concatenate(bends, axis=-1), axis=-1), len(bends) // 2
-        return ordered[..., half - 1 : half] + ordered[..., half : half + 1]
+        for i, j in sorting_network(len(bends)):  # XLA fuses minima and maxima, and sorts slowly
+            bends[i], bends[j] = ops.minimum(bends[i], bends[j]), ops.maximum(bends[i], bends[j])
+        half = len(bends) // 2
+        return bends[half - 1] + bends[half]
 
     def _ring(self):
         offsets = range(-self.radius, self.radius + 1)
