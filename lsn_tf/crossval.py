@@ -66,7 +66,7 @@ class Config:
         runs_dir: where the trainings lie; None for runs/crossval/DATASET.
         results_dir: where the record is written; None for results/DATASET.
         reference: the model that the others are compared with; None for the last U-Net among them.
-        jobs: trainings at a time; None for one on each GPU, or one.
+        jobs: trainings at a time; None for one on each GPU, or on each core.
         table_only: whether to train nothing.
         command: what was typed, for the record.
     """
@@ -120,7 +120,7 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
     if source.synthetic:
         logger.warning(SYNTHETIC_NOTICE)
     trainings = plan(config, variants, source)
-    places = environments(config.jobs or (1 if config.training.get("multi_gpu") else None))
+    places = environments(config.jobs or (1 if config.training.get("multi_gpu") else None), len(trainings))
     for training in trainings:
         training.check()
     failures = {} if config.table_only else train_all(trainings, places, trainer)
@@ -261,7 +261,7 @@ def define_flags() -> None:
     flags.DEFINE_string("runs_dir", None, "Where the trainings lie (default: runs/crossval/DATASET).")
     flags.DEFINE_string("results_dir", None, "Where the tables are written (default: results/DATASET).")
     flags.DEFINE_string("reference", None, "Model that the others are compared with (default: the last U-Net).")
-    flags.DEFINE_integer("jobs", None, "Trainings at a time (default: one on each GPU, or one).", lower_bound=1)
+    flags.DEFINE_integer("jobs", None, "Trainings at a time (default: one a GPU, or one a core).", lower_bound=1)
     flags.DEFINE_bool("table_only", False, "Train nothing, make the tables of what has finished.")
 
 

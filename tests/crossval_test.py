@@ -33,8 +33,10 @@ def run(tmp_path):
     return run
 
 
-def configured(folder, models, **options):
-    return crossval.Config(models, runs_dir=str(folder / "runs"), results_dir=str(folder / "results"), **options)
+def configured(folder, models, jobs=1, **options):
+    """One training at a time, so that their order is known."""
+    places = {"runs_dir": str(folder / "runs"), "results_dir": str(folder / "results")}
+    return crossval.Config(models, jobs=jobs, **places, **options)
 
 
 def commands(folder):

@@ -148,17 +148,18 @@ def _signals_interrupt() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def environments(places: int | None = None) -> list[dict[str, str]]:
+def environments(places: int | None = None, jobs: int = 1) -> list[dict[str, str]]:
     """Returns the variables that share this machine out: its GPUs in turn, where there are, and its cores.
 
     Args:
-        places: how many processes at a time; None for one on each GPU, or one where there is none.
+        places: how many processes at a time; None for one on each GPU, or on each core where there is none.
+        jobs: how many there are to do: no more cores are given a process then.
 
     Raises:
         ValueError: if places is less than 1.
     """
     gpus, cores = visible_gpus(), os.cpu_count() or 1
-    places = (len(gpus) or 1) if places is None else places
+    places = (len(gpus) or min(cores, jobs)) if places is None else places
     if places < 1:
         raise ValueError(f"jobs must be at least 1. Received {places}.")
     if places == 1:

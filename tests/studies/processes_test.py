@@ -138,9 +138,11 @@ def test_cores_are_shared_out_and_gpus_go_round(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert environments() == [{}]
+    assert [place["OMP_NUM_THREADS"] for place in environments(jobs=20)] == ["1"] * 8
+    assert [place["OMP_NUM_THREADS"] for place in environments(jobs=2)] == ["4"] * 2
     assert [place["OMP_NUM_THREADS"] for place in environments(4)] == ["2"] * 4
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    assert [place["CUDA_VISIBLE_DEVICES"] for place in environments()] == ["3", "5"]
+    assert [place["CUDA_VISIBLE_DEVICES"] for place in environments(jobs=20)] == ["3", "5"]
     assert [place["CUDA_VISIBLE_DEVICES"] for place in environments(3)] == ["3", "5", "3"]
     assert all("TF_FORCE_GPU_ALLOW_GROWTH" in place for place in environments(3))
     assert environments(1) == [{}]
