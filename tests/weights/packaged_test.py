@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 
 from lsn_tf.artifacts import RunDir, read_json, write_json
+from lsn_tf.data.phantoms import make_scan
+from lsn_tf.metrics import dice
 from lsn_tf.models import LevelSetNetwork, UNet
+from lsn_tf.numerics.level_sets import inside
 from lsn_tf.weights.packaged import LARGEST_BYTES, NOT_HELD_OUT, load_weights, names, write_weights
 
 SCORES = {"Dice per scan, fold 0 held out": 0.5}
@@ -31,6 +34,21 @@ def test_the_packaged_weights_give_the_phi_of_the_run(run, tmp_path, rng):
     np.testing.assert_array_equal(model.predict_on_batch(inputs), expected)
     assert loaded == card == read_json(tmp_path / "weights" / "lsn.json")
     assert names(tmp_path / "weights") == ["lsn"]
+
+
+def test_dice_does_not_depend_on_the_resolution_of_the_image():
+    """The same patients, of the synthetic twin, at 96 to 256 pixels a side: Dice is the same within 0.01."""
+    model, _ = load_weights("lsn")
+    means = []
+    for size in (96, 128, 192, 256):
+        scans = [make_scan(volume_id, size=size) for volume_id in range(4)]
+        spacings = [np.tile(np.float32(scan.spacing_mm[1:]), (len(scan.image), 1)) for scan in scans]
+        inputs = [
+            {"image": s.image[..., None].astype(np.float32), "spacing": h} for s, h in zip(scans, spacings, strict=True)
+        ]
+        masks = [inside(keras.ops.convert_to_numpy(model(given)))[..., 0] for given in inputs]
+        means.append(np.mean([dice(scan.label > 0, mask) for scan, mask in zip(scans, masks, strict=True)]))
+    assert min(means) > 0.85 and np.ptp(means) < 0.01, means
 
 
 def test_a_changed_byte_is_noticed(run, tmp_path):
