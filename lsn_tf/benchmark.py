@@ -7,6 +7,9 @@ Topics:
     kernels the kernel analysis against tf.saved_model.load and scikit-learn's defaults, on --kernels random ones: time,
             processor time, by which the ratios are, and memory beyond that at the start, each in a process of its own
     metrics the distances between the borders of two masks, against distance transforms and k-d trees
+    predict lsn_tf.predict with the packaged networks, on NIfTI files of --slices slices of --matrix x --matrix pixels,
+            from start to exit: time, processor time, by which the ratios are, and memory, in all and beyond that of a
+            process which loads TensorFlow and the network, but segments nothing
     serve   a server that is started with --model: answers a second and waiting times of 1, 8 and 32 clients that ask
             for a slice, in raw tensors and in JSON, and what is dropped; its memory over --requests more
     solver  100 steps of the level set equation, against the tools that people use, as far as they are installed;
@@ -18,23 +21,25 @@ Times are medians over --repeats, on synthetic data, taken in turns; a ratio is 
 
 import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import nibabel
 import numpy as np
 from absl import flags
 from keras import ops
 
 from lsn_tf import common_flags
 from lsn_tf.artifacts import machine
-from lsn_tf.data.phantoms import make_scans
+from lsn_tf.data.phantoms import make_scan, make_scans
 from lsn_tf.data.pipeline import Slices, gather_slices, training_batches
 from lsn_tf.layers import LevelSetStep, Reinitialization
 from lsn_tf.models import build_model
@@ -57,6 +62,10 @@ VOLUMES = range(0, 131, 16)
 TRAIN_VARIANTS = (("float32", False), ("float32", True), ("bfloat16", False), ("bfloat16", True))
 
 MASK_SIZE, MASK_SLICES = 384, 96
+
+PACKAGED = ("lsn", "unet")
+SLICES, MATRIX = (300, 1000), 512  # of the volumes that these segment
+DRAWN_SLICES = 20  # of the twin's, which are repeated
 
 KERNELS = 1_000_000
 READ_MODEL = "unet_2019"  # exported, for the readers
@@ -173,7 +182,32 @@ def _verbs(count: int) -> dict[str, Work]:
     return {f"lsn_tf.analyze {flags}".strip(): Work(setup, statement.format(given)) for flags, given in options.items()}
 
 
-def _cost_rows(group: str, works: Mapping[str, Work], repeats: int) -> list[dict[str, Any]]:
+def benchmark_predict(matrix: int, slices: Sequence[int], repeats: int) -> list[dict[str, Any]]:
+    """Measures the command that segments volumes of so many slices, for each of the packaged networks."""
+    idle = "from lsn_tf.segmenters import open_segmenter; open_segmenter({!r})"
+    works = {model: [sys.executable, "-c", idle.format(model)] for model in PACKAGED}
+    at_rest = _cost_rows("TensorFlow and the network, no scan", works, repeats)
+    rows = [*at_rest]
+    for count in slices:
+        with tempfile.TemporaryDirectory() as folder:
+            scan = _write_tall_scan(pathlib.Path(folder, "ct.nii.gz"), matrix, count)
+            command = [sys.executable, "-m", "lsn_tf.predict", scan, f"--output={folder}/mask.nii.gz", "--overwrite"]
+            works = {model: [*command, f"--model={model}", "--quiet"] for model in PACKAGED}
+            group = f"{_size((matrix, matrix, count))}, {pathlib.Path(scan).stat().st_size / 1e6:.0f} MB of NIfTI"
+            rows += _cost_rows(group, works, repeats)
+    beyond = [row["mib"] - idle["mib"] for row, idle in zip(rows, itertools.cycle(at_rest), strict=False)]
+    return [row | {"beyond_mib": mib} for row, mib in zip(rows, beyond, strict=True)]
+
+
+def _write_tall_scan(path: pathlib.Path, matrix: int, slices: int) -> str:
+    """Writes slices of the synthetic twin, up and down again until there are enough; returns the path."""
+    scan = make_scan(VOLUMES[0], size=matrix, slices=DRAWN_SLICES)
+    order = np.pad(np.arange(DRAWN_SLICES), (0, slices), mode="symmetric")[:slices]
+    nibabel.save(nibabel.Nifti1Image(scan.image[order].transpose(2, 1, 0), scan.affine), path)
+    return str(path)
+
+
+def _cost_rows(group: str, works: Mapping[str, Work | Sequence[str]], repeats: int) -> list[dict[str, Any]]:
     costs = costs_in_turns(works, repeats)
     first = next(iter(costs.values())).cpu_seconds
     return [
@@ -301,6 +335,7 @@ TOPICS = {
     "data": _on_slices(benchmark_data),
     "kernels": lambda kernels, repeats, **_: benchmark_kernels(kernels, repeats),
     "metrics": lambda repeats, **_: benchmark_metrics(repeats),
+    "predict": lambda matrix, slices, repeats, **_: benchmark_predict(matrix, slices, repeats),
     "serve": lambda model, image_size, requests, **_: benchmark_serve(model, image_size, requests),
     "solver": lambda repeats, **_: benchmark_solver(repeats),
     "train": _on_slices(benchmark_train),
@@ -314,14 +349,23 @@ def benchmark(
     kernels: int = KERNELS,
     model: str | None = None,
     requests: int = REQUESTS,
+    matrix: int = MATRIX,
+    slices: Sequence[int] = SLICES,
 ) -> dict[str, Any]:
     """Runs a topic. Returns its rows with "group", "what", "seconds" and "ratio" to the first row of the group.
 
     Where the system tells, "load" is how many processes wanted a core in the last minute, before and after.
     """
     before = _load()
-    given = {"image_size": image_size, "repeats": repeats, "kernels": kernels, "model": model, "requests": requests}
-    rows = TOPICS[topic](**given)
+    rows = TOPICS[topic](
+        image_size=image_size,
+        repeats=repeats,
+        kernels=kernels,
+        model=model,
+        requests=requests,
+        matrix=matrix,
+        slices=slices,
+    )
     return {"topic": topic, "repeats": repeats, "machine": machine(), "load": [*before, *_load()], "rows": rows}
 
 
@@ -340,7 +384,7 @@ def print_results(results: Mapping[str, Any]) -> None:
         if "cpu_seconds" in row:
             print(
                 f"  {row['what']:<50} {row['seconds']:9.3f} s {row['cpu_seconds']:9.3f} CPU s {row['mib']:8.0f} MiB "
-                f"{row['ratio']:8.2f} x"
+                f"{row['ratio']:8.2f} x" + (f" {row['beyond_mib']:+8.0f} MiB" if "beyond_mib" in row else "")
             )
         elif "per_second" in row:
             print(
@@ -358,7 +402,8 @@ def print_results(results: Mapping[str, Any]) -> None:
 def main() -> dict[str, Any]:
     """Reads the flags and measures."""
     values = flags.FLAGS
-    return benchmark(values.topic, values.image_size, values.repeats, values.kernels, values.model, values.requests)
+    names = ("topic", "image_size", "repeats", "kernels", "model", "requests", "matrix", "slices")
+    return benchmark(**{name: values[name].value for name in names})
 
 
 def define_flags() -> None:
@@ -368,6 +413,8 @@ def define_flags() -> None:
     flags.DEFINE_integer("kernels", KERNELS, "Number of the kernels of that topic.", lower_bound=1000)
     flags.DEFINE_string("model", None, "What serve serves, see python -m lsn_tf.serve (default: the packaged weights).")
     flags.DEFINE_integer("requests", REQUESTS, "Requests over which serve watches memory.", lower_bound=10 * PARTS)
+    flags.DEFINE_integer("matrix", MATRIX, "Height and width of the volumes of predict, pixels.", lower_bound=1)
+    flags.DEFINE_multi_integer("slices", SLICES, "Number of their slices; repeatable.", lower_bound=1)
     flags.DEFINE_integer("repeats", 9, "Calls of which the median is taken.", lower_bound=1)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 from types import SimpleNamespace
 
+import nibabel
 import numpy as np
 
 from lsn_tf import benchmark
@@ -82,6 +83,22 @@ def test_kernels_are_compared_by_processor_time_in_every_part(monkeypatch):
         "ratio": 2.5
     }
     assert all("4,000 kernels" in row["group"] for row in rows[2:])
+
+
+def test_predict_is_measured_on_volumes_of_the_twin_and_beyond_a_process_without_a_scan(monkeypatch):
+    costs, shapes = {"lsn": Cost(9.0, 4.0, 700.0), "unet": Cost(8.0, 2.0, 650.0)}, []
+
+    def measure(works, repeats):
+        assert list(works) == list(costs) and all(name in " ".join(work) for name, work in works.items())
+        scans = [word for word in works["lsn"] if word.endswith("ct.nii.gz")]
+        shapes.append(nibabel.load(scans[0]).shape if scans else None)
+        return {name: dataclasses.replace(costs[name], mib=costs[name].mib + 10 * len(shapes)) for name in works}
+
+    monkeypatch.setattr(benchmark, "costs_in_turns", measure)
+    rows = benchmark.benchmark("predict", 16, 1, matrix=32, slices=(7, 50))["rows"]
+    assert shapes == [None, (32, 32, 7), (32, 32, 50)]
+    assert [row["beyond_mib"] for row in rows] == [0, 0, 10, 10, 20, 20]
+    assert [row["ratio"] for row in rows] == 3 * [1.0, 0.5] and rows[4]["group"].startswith("32 x 32 x 50, ")
 
 
 def test_a_timed_step_trains():

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ class Cost:
     Attributes:
         seconds: from start to end.
         cpu_seconds: of all threads, user and system: what else the machine does hardly enters.
-        mib: the most memory at any time, less that at the start; NaN where there is no /proc.
+        mib: the most memory at any time, less that at the start; NaN where the system does not tell.
     """
 
     seconds: float
@@ -61,8 +61,25 @@ def cost_of(work: Callable[[], Any]) -> Cost:
     return Cost(seconds, cpu_seconds, max(_memory_mib("VmHWM") - before, 0.0))
 
 
-def costs_in_turns(works: Mapping[str, Work], repeats: int) -> dict[str, Cost]:
-    """Returns the median cost of each: each time in a fresh process, in turns, so that other load meets all alike."""
+def cost_of_command(command: Sequence[str]) -> Cost:
+    """Returns the cost of a command, with all memory that it takes.
+
+    A process begins with the peak of the one that starts it: let that be a small one.
+    """
+    import resource
+
+    started = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - started
+    _check_exit_code(" ".join(command), done)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # of the only one
+    mib = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return Cost(seconds, used.ru_utime + used.ru_stime, mib)
+
+
+def costs_in_turns(works: Mapping[str, Work | Sequence[str]], repeats: int) -> dict[str, Cost]:
+    """Returns the median cost of each work or command: each time in a fresh process, in turns, so that other load
+    meets all alike."""
     costs: dict[str, list[Cost]] = {name: [] for name in works}
     for _ in range(repeats):
         for name, work in works.items():
@@ -74,18 +91,25 @@ def costs_in_turns(works: Mapping[str, Work], repeats: int) -> dict[str, Cost]:
     }
 
 
-def _in_a_process(work: Work) -> Cost:
+def _in_a_process(work: Work | Sequence[str]) -> Cost:
     """Returns the cost, or raises RuntimeError with what the process said last."""
+    if isinstance(work, Work):
+        what, cost = work.statement, f"cost_of(Work({work.setup!r}, {work.statement!r}).prepared())"
+    else:
+        what, cost = " ".join(work), f"cost_of_command({list(work)!r})"
     code = (
-        "import dataclasses, json; from lsn_tf.studies.process_costs import Work, cost_of; "
-        f"cost = cost_of(Work({work.setup!r}, {work.statement!r}).prepared()); "
-        "print(json.dumps(dataclasses.asdict(cost)))"
+        "import dataclasses, json; from lsn_tf.studies.process_costs import Work, cost_of, cost_of_command; "
+        f"print(json.dumps(dataclasses.asdict({cost})))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    _check_exit_code(what, done)
+    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _check_exit_code(what: str, done: subprocess.CompletedProcess) -> None:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it said nothing."])[-1]
-        raise RuntimeError(f"{work.statement} ended with exit code {done.returncode}: {last}")
-    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+        raise RuntimeError(f"{what} ended with exit code {done.returncode}: {last}")
 
 
 def _memory_mib(name: str) -> float:

@@ -1,6 +1,7 @@
 """Costs are those of the work alone: not of its setup, not of waiting, and memory that was given back counts."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -36,3 +37,16 @@ def test_processes_take_turns_and_medians_are_taken(monkeypatch):
 def test_work_that_fails_says_what_it_said():
     with pytest.raises(RuntimeError, match="exit code 1: ZeroDivisionError: division by zero"):
         costs_in_turns({"a": Work("", "1 / 0")}, 1)
+
+
+def test_the_memory_of_a_command_is_all_its_own_and_nothing_of_who_measures_it():
+    held = np.ones(600 << 17)
+    code = "import time; held = bytearray(200 << 20); held[::4096] = b'1' * len(held[::4096]); time.sleep(0.4)"
+    cost = costs_in_turns({"a": (sys.executable, "-c", code)}, 1)["a"]
+    assert 200 < cost.mib < 300 and cost.seconds >= 0.4 and held[-1] == 1
+    assert cost.cpu_seconds < cost.seconds - 0.3
+
+
+def test_a_command_that_fails_says_what_it_said():
+    with pytest.raises(RuntimeError, match="exit code 3: no space"):
+        costs_in_turns({"a": (sys.executable, "-c", "import sys; print('no space', file=sys.stderr); sys.exit(3)")}, 1)
