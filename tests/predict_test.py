@@ -1,6 +1,8 @@
 """What comes out lies on what came in, agrees with itself, is whole or not there; bad input ends in one line."""
 
 import json
+import os
+import pathlib
 import resource
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import sys
 import highdicom
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK
 import trimesh
@@ -17,15 +20,18 @@ from hypothesis import strategies as st
 from nibabel.affines import apply_affine, from_matvec
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
+from source_tree import ROOT
 
 from lsn_tf import predict as verb
 from lsn_tf.artifacts import RunDir, write_json
 from lsn_tf.layers import Occupancy
+from lsn_tf.metrics import dice
 from lsn_tf.models import LevelSetNetwork
 from lsn_tf.numerics.level_sets import inside
 from lsn_tf.predict import Config, predict
-from lsn_tf.segmenters import Segmenter
+from lsn_tf.segmenters import Segmenter, open_segmenter
 
+REAL = pathlib.Path(os.environ.get("LSN_TF_REAL_DATA", ROOT.parent / "shared" / "data")) / "dicom"  # of patients
 THRESHOLD_HU = 50.0
 SHAPE = (6, 7, 5)  # along the axes of the file
 
@@ -160,6 +166,33 @@ def test_dicom_goes_the_way_of_nifti_voxel_by_voxel(tmp_path):
         uids, ignore_spatial_locations=False, assert_missing_frames_are_empty=True
     )
     np.testing.assert_array_equal(frames[..., 0].transpose(2, 1, 0), one.get_fdata())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (REAL / "ct-3slice").is_dir(), reason="no real DICOM series there")
+def test_a_real_series_comes_back_as_dicom_seg_with_the_liver_in_it(tmp_path, monkeypatch):
+    """By the packaged network; the liver is marked by hand in a DICOM-SEG that came with the series."""
+    monkeypatch.setattr(verb, "open_segmenter", open_segmenter)
+    folder, reader = REAL / "ct-3slice", SimpleITK.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    SimpleITK.WriteImage(reader.Execute(), str(tmp_path / "itk.nii.gz"))
+    of_series = run(folder, output=tmp_path / "a.nii.gz", save=("seg",))["scans"][0]
+    of_nifti = run(tmp_path / "itk.nii.gz", output=tmp_path / "b.nii.gz")["scans"][0]
+    one, other = (nibabel.load(row["output"]) for row in (of_series, of_nifti))
+    np.testing.assert_array_equal(one.get_fdata(), other.get_fdata())
+    np.testing.assert_allclose(one.affine, other.affine, atol=1e-4)
+    slices = [pydicom.dcmread(path, stop_before_pixels=True) for path in folder.iterdir()]
+    slices.sort(key=lambda slice_: slice_.ImagePositionPatient[2])
+    mask, liver = (
+        highdicom.seg.segread(path).get_pixels_by_source_instance(
+            [slice_.SOPInstanceUID for slice_ in slices],
+            ignore_spatial_locations=True,
+            assert_missing_frames_are_empty=True,
+        )[..., 0]
+        for path in (of_series["files"]["seg"], REAL / "liver.dcm")
+    )
+    np.testing.assert_array_equal(mask.transpose(2, 1, 0), one.get_fdata())
+    assert dice(liver > 0, mask > 0) > 0.92
 
 
 def test_many_scans_become_a_folder_and_are_not_done_twice(tmp_path, monkeypatch):
