@@ -116,6 +116,7 @@ WITHOUT_A_MODULE = {  # tests of the whole project or of a whole package
     "tests/analysis/mutated_files_test.py",
     "tests/build_test.py",
     "tests/convergence_test.py",
+    "tests/first_use_test.py",
     "tests/layout_test.py",
     "tests/refined_contours_test.py",
     "tests/layers/contracts_test.py",
