@@ -28,40 +28,33 @@ used (the others are done). 2: bad input or usage. Nothing is ever half-written.
 
 import contextlib
 import dataclasses
-import glob
 import json
 import logging
 import pathlib
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from absl import flags
 from tqdm import tqdm
 
 from lsn_tf import common_flags
-from lsn_tf.artifacts import read_json, replaced, sha256_of
+from lsn_tf.artifacts import replaced
 from lsn_tf.data.components import fill_holes, keep_largest_component
 from lsn_tf.data.dicom_seg import write_dicom_seg
-from lsn_tf.data.nifti import VolumeError
-from lsn_tf.data.results import SUFFIXES, write_voxels
+from lsn_tf.data.results import write_voxels
 from lsn_tf.data.scan_files import ScanFile, check_intensities, open_scan
 from lsn_tf.data.surfaces import front_surface, write_surface
-from lsn_tf.layers.occupancy import occupancy_of
 from lsn_tf.numerics.level_sets import inside
-from lsn_tf.segmenters import Segmenter, open_segmenter
+from lsn_tf.scan_jobs import EXTRAS, Job, digest_of, done_before, plan
+
+if TYPE_CHECKING:
+    from lsn_tf.segmenters import Segmenter
 
 logger = logging.getLogger(__name__)
-EXTRAS = {  # what --save knows, and the end of its file's name
-    "probability": "-probability.nii.gz",
-    "phi": "-phi.nii.gz",
-    "stl": ".stl",
-    "ply": ".ply",
-    "seg": "-seg.dcm",
-}
 SURFACES = {"stl", "ply"}
 
 
@@ -93,21 +86,6 @@ class Config:
     quiet: bool = False
 
 
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """A scan and the files that it is to become.
-
-    Attributes:
-        scan: NIfTI file or folder of a DICOM series.
-        files: {"mask": file, "phi": file, ...}.
-        report: file that says how they were made; None for none.
-    """
-
-    scan: pathlib.Path
-    files: dict[str, pathlib.Path]
-    report: pathlib.Path | None
-
-
 def predict(config: Config) -> dict[str, Any]:
     """Segments all scans and writes what is asked for. Returns a row for each scan.
 
@@ -115,14 +93,16 @@ def predict(config: Config) -> dict[str, Any]:
         ValueError: for bad input; with several scans those that are bad are among the "failures".
         RuntimeError: if results cannot be written.
     """
-    jobs = plan(config)
+    jobs = plan(config.input, config.output, config.save, config.overwrite)
+    from lsn_tf.segmenters import open_segmenter  # TensorFlow takes seconds to import
+
     segmenter = open_segmenter(config.model)
     rows, failures, several = [], [], len(jobs) > 1
     for number, job in enumerate(jobs, 1):
         try:
             settings = _settings(config, segmenter, job)
             if job.report and job.report.is_file() and not config.overwrite:
-                rows.append(_done_before(job, settings))
+                rows.append(done_before(job, settings))
                 continue
             label = f"{number}/{len(jobs)} {job.scan.name}"
             rows.append(predict_scan(segmenter, config, job, settings, label))
@@ -136,47 +116,8 @@ def predict(config: Config) -> dict[str, Any]:
     return {"model": segmenter.name, "weights": segmenter.origin, "scans": rows, "failures": failures}
 
 
-def plan(config: Config) -> list[Job]:
-    """Returns what is to be done.
-
-    Raises:
-        ValueError: if there is no scan, two would have results of one name, or a result exists already.
-    """
-    if unknown := set(config.save) - EXTRAS.keys():
-        raise ValueError(f"--save must be among {', '.join(EXTRAS)}. Received {', '.join(sorted(unknown))}.")
-    scans = [scan for text in config.input for scan in scans_in(text)]
-    if not scans:
-        raise ValueError("--input must be at least one scan, a NIfTI file or a folder. Received none.")
-    to_file = config.output.endswith(SUFFIXES)
-    if to_file and len(scans) > 1:
-        raise ValueError(f"--output must be a folder for {len(scans)} scans. Received the file {config.output}.")
-    jobs = [_job(scan, config, to_file) for scan in scans]
-    masks = [job.files["mask"] for job in jobs]
-    if twice := {str(mask) for mask in masks if masks.count(mask) > 1}:
-        raise ValueError(f"scans must have names of their own. Received several that would become {min(twice)}.")
-    for job in jobs:
-        _check_outputs(job, config)
-    return jobs
-
-
-def scans_in(text: str) -> list[pathlib.Path]:
-    """Returns the scans that a path or a pattern names: a file, a DICOM series, or the NIfTI files of a folder.
-
-    Raises:
-        ValueError: if there is nothing of that name.
-    """
-    path = pathlib.Path(text)
-    with _readable(path):
-        if path.exists():
-            inside_it = sorted(one for one in path.iterdir() if one.name.endswith(SUFFIXES)) if path.is_dir() else []
-            return inside_it or [path]
-    if found := sorted(glob.glob(text)):
-        return [scan for one in found for scan in scans_in(one)]
-    raise ValueError(f"{text}: expected a scan, a NIfTI file or a folder. Received no such file.")
-
-
 def predict_scan(
-    segmenter: Segmenter, config: Config, job: Job, settings: Mapping[str, Any], label: str = ""
+    segmenter: "Segmenter", config: Config, job: Job, settings: Mapping[str, Any], label: str = ""
 ) -> dict[str, Any]:
     """Segments one scan and writes its files, all of them or none. Returns what came out.
 
@@ -225,7 +166,7 @@ def predict_scan(
     return row
 
 
-def _segment(segmenter: Segmenter, scan: ScanFile, config: Config, scratch, label: str) -> np.ndarray:
+def _segment(segmenter: "Segmenter", scan: ScanFile, config: Config, scratch, label: str) -> np.ndarray:
     """Returns the mask, (slices, height, width) bool; phi, float32, goes into the scratch file if there is one."""
     mask, size = np.empty(scan.shape, bool), config.batch_size
     with tqdm(total=len(mask), desc=label, unit="slice", disable=config.quiet or None) as progress:
@@ -276,6 +217,8 @@ def _write(scan: ScanFile, mask: np.ndarray, phi, written: Mapping[str, pathlib.
         for name in written.keys() & SURFACES:
             write_surface(surface, written[name], EXTRAS[name])
     if "probability" in written:  # the last one: it takes the place of phi
+        from lsn_tf.layers.occupancy import occupancy_of  # imports Keras
+
         for plane in phi:
             plane[:] = occupancy_of(plane)
         write_voxels(phi, scan.reference, scan.grid, written["probability"])
@@ -289,60 +232,11 @@ def _check_scan(scan: ScanFile, config: Config) -> None:
         check_intensities(scan)
 
 
-def _job(scan: pathlib.Path, config: Config, to_file: bool) -> Job:
-    output = pathlib.Path(config.output)
-    stem = _stem(output) if to_file else output / _stem(scan).name
-    mask = output if to_file else stem.with_name(f"{stem.name}-mask.nii.gz")
-    extras = {name: stem.with_name(stem.name + EXTRAS[name]) for name in config.save}
-    return Job(scan, {"mask": mask, **extras}, None if to_file else stem.with_name(f"{stem.name}.json"))
-
-
-def _stem(path: pathlib.Path) -> pathlib.Path:
-    if path.is_dir():
-        return path.absolute()  # of "." too
-    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii"))
-
-
-def _check_outputs(job: Job, config: Config) -> None:
-    for path in job.files.values():
-        if path.exists() and path.samefile(job.scan):
-            raise ValueError(f"{path}: expected an output that is not the input, which it would replace.")
-        if path.exists() and not config.overwrite and not (job.report and job.report.is_file()):
-            raise ValueError(f"{path}: expected a new file. It exists; use another name, or --overwrite.")
-
-
-def _settings(config: Config, segmenter: Segmenter, job: Job) -> dict[str, Any]:
+def _settings(config: Config, segmenter: "Segmenter", job: Job) -> dict[str, Any]:
     """Returns all that decides on the results of a scan, to know them again."""
-    files = [job.scan]
-    with _readable(job.scan):
-        if job.scan.is_dir():
-            files = sorted(path for path in job.scan.iterdir() if path.is_file())
-        digests = {"weights_sha256": segmenter.sha256, "scan_sha256": sha256_of(*files)}
+    digests = {"weights_sha256": segmenter.sha256, "scan_sha256": digest_of(job.scan)}
     options = {name: getattr(config, name) for name in ("largest_component", "fill_holes")}
     return {"model": segmenter.name, **digests, "save": sorted(config.save), **options}
-
-
-@contextlib.contextmanager
-def _readable(path: pathlib.Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise VolumeError(
-            f"{path}: expected a scan that can be read. Received {error.strerror or error}. Check its permissions and "
-            "the disk that it lies on."
-        ) from error
-
-
-def _done_before(job: Job, settings: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        row = read_json(job.report)
-    except json.JSONDecodeError:
-        row = {}
-    if row.get("settings") != settings or not all(job.files[name].is_file() for name in row["files"]):
-        raise ValueError(
-            f"{job.report}: expected results of the same scan, made in the same way. They differ; use --overwrite."
-        )
-    return {**row, "done_before": True}
 
 
 def _cannot_write(job: Job, error: OSError) -> str:

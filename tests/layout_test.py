@@ -40,6 +40,7 @@ LIBRARY = {
     "certificate": ("numerics", "layers", "models", "solver"),
     "weights": ("artifacts", "models"),
     "exported": ("artifacts", "numerics", "layers", "metrics", "models"),
+    "scan_jobs": ("artifacts", "data"),
     "saved_model": ("artifacts", "exported", "models", "weights"),
     "segmenters": ("artifacts", "certificate", "exported", "models", "saved_model", "weights"),
     "serving": ("artifacts", "exported", "models", "saved_model", "segmenters", "weights"),

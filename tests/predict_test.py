@@ -22,7 +22,7 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from source_tree import ROOT
 
-from lsn_tf import predict as verb
+from lsn_tf import segmenters
 from lsn_tf.artifacts import RunDir, write_json
 from lsn_tf.layers import Occupancy
 from lsn_tf.metrics import dice
@@ -43,7 +43,7 @@ def threshold(batch):
 
 @pytest.fixture(autouse=True)
 def segmenter(monkeypatch):
-    monkeypatch.setattr(verb, "open_segmenter", lambda name: Segmenter("a", str(name), "liver", threshold, "sha"))
+    monkeypatch.setattr(segmenters, "open_segmenter", lambda name: Segmenter("a", str(name), "liver", threshold, "sha"))
 
 
 def noise(shape, seed=0):
@@ -209,6 +209,23 @@ def test_many_scans_become_a_folder_and_are_not_done_twice(tmp_path, monkeypatch
     assert [row["volume_ml"] for row in again["scans"]] == [row["volume_ml"] for row in first["scans"]]
 
 
+@pytest.mark.parametrize("scans", [".", "*.nii.gz", "*"])
+def test_a_folder_of_scans_that_is_given_again_as_its_own_output_goes_on_where_it_stopped(tmp_path, monkeypatch, scans):
+    monkeypatch.chdir(tmp_path)
+    for number in range(2):
+        store(tmp_path / f"volume-{number}.nii.gz", noise(SHAPE, number))
+    run("volume-0.nii.gz", output=".", save=("phi", "probability", "stl"))
+    again = run(scans, output=".", save=("phi", "probability", "stl"))
+    assert [row["input"] for row in again["scans"]] == ["volume-0.nii.gz", "volume-1.nii.gz"]
+    assert [row.get("done_before", False) for row in again["scans"]] == [True, False] and not again["failures"]
+
+
+def test_results_in_the_folder_of_a_series_are_no_part_of_it(tmp_path):
+    folder = write_slices(ct_slices(body((5, 9, 8))), tmp_path / "ct")
+    run(folder, output=folder, save=("phi", "seg"))
+    assert run(folder, output=folder, save=("phi", "seg"))["scans"][0]["done_before"]
+
+
 def test_results_made_in_another_way_are_not_taken_for_done(tmp_path):
     store(tmp_path / "ct.nii")
     run(tmp_path / "ct.nii", output=tmp_path / "out")
@@ -241,7 +258,7 @@ def test_a_model_is_known_again_by_its_weights_not_by_its_path(tmp_path, monkeyp
     run(tmp_path / "ct.nii", output=tmp_path / "out", model="runs/lsn")
     assert run(tmp_path / "ct.nii", output=tmp_path / "out", model="moved/lsn")["scans"][0]["done_before"]
     other = Segmenter("a", "runs/lsn", "liver", threshold, "another sha")
-    monkeypatch.setattr(verb, "open_segmenter", lambda _: other)
+    monkeypatch.setattr(segmenters, "open_segmenter", lambda _: other)
     with pytest.raises(ValueError, match="made in the same way"):
         run(tmp_path / "ct.nii", output=tmp_path / "out", model="runs/lsn")
 
@@ -410,10 +427,10 @@ FAILURES = {  # name of a scan: how it is made, what is said of it
 }
 COMMANDS = """
 import json, os, resource, sys
-from lsn_tf import common_flags, predict as verb
+from lsn_tf import common_flags, predict as verb, segmenters
 from lsn_tf.segmenters import Segmenter
 
-verb.open_segmenter = lambda _: Segmenter("threshold", "", "liver", lambda batch: 50 - batch["image"], "sha")
+segmenters.open_segmenter = lambda _: Segmenter("threshold", "", "liver", lambda batch: 50 - batch["image"], "sha")
 os.chdir(sys.argv[1])
 for name, largest_bytes in json.loads(sys.argv[2]):
     if not os.fork():
@@ -448,10 +465,11 @@ def test_every_failure_ends_in_one_line_and_its_exit_code_and_nothing_half_writt
 
 STOPPED = """
 import os, signal
-from lsn_tf import common_flags, predict as verb
+from lsn_tf import common_flags, predict as verb, segmenters
 from lsn_tf.segmenters import Segmenter
 
-verb.open_segmenter = lambda _: Segmenter("stop", "", "liver", lambda _: os.kill(os.getpid(), signal.SIGTERM), "sha")
+stop = lambda _: os.kill(os.getpid(), signal.SIGTERM)
+segmenters.open_segmenter = lambda _: Segmenter("stop", "", "liver", stop, "sha")
 common_flags.run_command(verb.main, verb.define_flags, "", print)
 """
 
@@ -468,10 +486,10 @@ def test_a_job_that_is_stopped_leaves_nothing_behind(tmp_path):
 MEASURE = """
 import resource, sys
 import numpy as np
-from lsn_tf import predict as verb
+from lsn_tf import predict as verb, segmenters
 from lsn_tf.segmenters import Segmenter
 
-verb.open_segmenter = lambda _: Segmenter("threshold", "", "liver", lambda batch: 50 - batch["image"], "sha")
+segmenters.open_segmenter = lambda _: Segmenter("threshold", "", "liver", lambda batch: 50 - batch["image"], "sha")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 save = ("phi", "probability", "ply")
 verb.predict(verb.Config((sys.argv[1],), sys.argv[2], save=save, largest_component=True, fill_holes=True, quiet=True))
