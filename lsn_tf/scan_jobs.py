@@ -45,8 +45,8 @@ def plan(inputs: Sequence[str], output: str, save: Sequence[str] = (), overwrite
     """Returns what is to be done; for the arguments see `lsn_tf.predict.Config`.
 
     Raises:
-        ValueError: if there is no scan, two would have results of one name, a result exists already, or there is a
-            file in the place of a report that is none.
+        ValueError: if there is no scan, the output ends in something that is not written, two scans would have results
+            of one name, a result exists already, or there is a file in the place of a report that is none.
     """
     if unknown := set(save) - EXTRAS.keys():
         raise ValueError(f"--save must be among {', '.join(EXTRAS)}. Received {', '.join(sorted(unknown))}.")
@@ -58,9 +58,7 @@ def plan(inputs: Sequence[str], output: str, save: Sequence[str] = (), overwrite
         raise ValueError(f"--input: expected at least one scan, a NIfTI file or a folder. Received {received}.")
     if results:
         logger.info(f"{len(results)} files that predict has written, such as {results[0]}, are no scans: passed over.")
-    to_file = output.endswith(SUFFIXES)
-    if to_file and len(scans) > 1:
-        raise ValueError(f"--output must be a folder for {len(scans)} scans. Received the file {output}.")
+    to_file = _is_file(output, len(scans))
     jobs = [_job(scan, pathlib.Path(output), save, to_file) for scan in scans]
     masks = [job.files["mask"] for job in jobs]
     if twice := {str(mask) for mask in masks if masks.count(mask) > 1}:
@@ -141,6 +139,23 @@ def done_before(job: Job, settings: Mapping[str, Any]) -> dict[str, Any]:
             f"{job.report}: expected results of the same scan, made in the same way. They differ; use --overwrite."
         )
     return {**row, "done_before": True}
+
+
+def _is_file(output: str, scans: int) -> bool:
+    """Says whether an output is the file of a mask; else it is a folder."""
+    path = pathlib.Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)):
+        return False
+    if is_nifti(path) and scans > 1:
+        raise ValueError(f"--output must be a folder for {scans} scans. Received the file {output}.")
+    if scans == 1 and not is_nifti(path) and re.fullmatch(r"\.[A-Za-z]\w*", path.suffix):
+        raise ValueError(
+            f"{output}: expected a mask's file, .nii or .nii.gz, or a folder, NAME or NAME/. Received a name that ends "
+            f"in {path.suffix}. Write {_stem(path).with_suffix('').name}.nii.gz, and convert it."
+        )
+    if path.exists() and not is_nifti(path):
+        raise ValueError(f"{output}: expected a folder. Received a file. Use another name.")
+    return is_nifti(path)
 
 
 def _job(scan: pathlib.Path, output: pathlib.Path, save: Sequence[str], to_file: bool) -> Job:

@@ -41,7 +41,7 @@ def test_what_lies_beside_its_report_is_no_scan(tmp_path):
 
 def test_results_alone_are_refused_as_such(tmp_path):
     touch(tmp_path, "ct.nii", "ct-phi.nii.gz")
-    with pytest.raises(ValueError, match="expected at least one scan, .* Received ct-phi.nii.gz, which predict has written"):
+    with pytest.raises(ValueError, match="expected at least one scan, .* Received ct-phi.nii.gz, which predict"):
         plan([str(tmp_path / "ct-*")], f"{tmp_path}/out")
 
 
@@ -55,3 +55,34 @@ def test_a_foreign_file_in_the_place_of_the_report_is_named_and_kept(tmp_path, c
     with pytest.raises(ValueError, match=r"ct.json: expected no file, or a report of predict. Received another file"):
         plan([str(tmp_path / "ct.nii.gz")], str(tmp_path), overwrite=overwrite)
     assert (tmp_path / "ct.json").read_text(errors="surrogateescape") == content
+
+
+@pytest.mark.parametrize("name", ["liver.mha", "liver.seg.dcm", "liver.nrrd", "liver.gz", "liver.nii.zip"])
+def test_an_output_of_one_scan_with_an_ending_that_is_not_written_is_refused(tmp_path, name):
+    touch(tmp_path, "ct.nii")
+    with pytest.raises(
+        ValueError, match=rf"{name}: expected a mask's file, .nii or .nii.gz, or a folder, NAME or NAME/"
+    ):
+        plan([str(tmp_path / "ct.nii")], str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["liver.nii", "liver.nii.gz", "liver.NII.GZ", "liver.Nii"])
+def test_an_output_with_an_ending_of_nifti_is_a_file_in_capitals_or_not(tmp_path, name):
+    touch(tmp_path, "ct.nii")
+    (job,) = plan([str(tmp_path / "ct.nii")], str(tmp_path / name), save=["phi"])
+    assert job.files == {"mask": tmp_path / name, "phi": tmp_path / "liver-phi.nii.gz"} and job.report is None
+
+
+@pytest.mark.parametrize("name", ["out", "out.v2/", "there.v2", "there.nii", ".hidden", "slices-1.5mm"])
+def test_other_names_are_folders(tmp_path, name):
+    touch(tmp_path, "ct.nii")
+    for folder in ("there.v2", "there.nii"):
+        (tmp_path / folder).mkdir()
+    (job,) = plan([str(tmp_path / "ct.nii")], f"{tmp_path}/{name}")
+    assert job.files["mask"] == tmp_path / name / "ct-mask.nii.gz"
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path):
+    touch(tmp_path, "ct.nii", "out")
+    with pytest.raises(ValueError, match="out: expected a folder. Received a file"):
+        plan([str(tmp_path / "ct.nii")], f"{tmp_path}/out")
