@@ -129,8 +129,7 @@ def predict_scan(
         label: of the progress bar.
     """
     started, cpu_started = time.perf_counter(), time.process_time()
-    folder = job.files["mask"].parent
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _existing(job.files["mask"].parent)
     with contextlib.ExitStack() as stack:
         scan = stack.enter_context(open_scan(job.scan, folder))
         _check_scan(scan, config)
@@ -164,6 +163,11 @@ def predict_scan(
     for warning in row["warnings"]:
         logger.warning(warning)
     return row
+
+
+def _existing(folder: pathlib.Path) -> pathlib.Path:
+    """Returns the folder, or the one that it will be made in: of a scan that is refused no folder is left."""
+    return folder if folder.exists() or folder.is_symlink() else _existing(folder.parent)
 
 
 def _segment(segmenter: "Segmenter", scan: ScanFile, config: Config, scratch, label: str) -> np.ndarray:

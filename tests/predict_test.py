@@ -305,6 +305,32 @@ def test_bad_scans_are_refused_and_nothing_is_written(tmp_path, make, match):
     assert [path.name for path in tmp_path.iterdir()] == ["ct.nii"]
 
 
+@pytest.mark.parametrize("output", ["new/out", "new/mask.nii.gz"])
+def test_a_scan_that_is_refused_leaves_no_folder(tmp_path, output):
+    store(tmp_path / "ct.nii.gz", noise(SHAPE) + np.int16(1024))
+    with pytest.raises(ValueError, match="expected a CT scan in HU"):
+        run(tmp_path / "ct.nii.gz", output=tmp_path / output, save=("phi",))
+    assert [path.name for path in tmp_path.iterdir()] == ["ct.nii.gz"]
+
+
+def test_a_mask_with_its_ending_in_capitals_is_compressed_nifti_in_that_file(tmp_path):
+    store(tmp_path / "ct.nii.gz")
+    run(tmp_path / "ct.nii.gz", output=tmp_path / "LIVER.NII.GZ")
+    assert (tmp_path / "LIVER.NII.GZ").read_bytes().startswith(b"\x1f\x8b")
+    np.testing.assert_array_equal(nibabel.load(tmp_path / "LIVER.NII.GZ").get_fdata(), noise(SHAPE) > THRESHOLD_HU)
+
+
+def test_one_slice_of_a_series_is_answered_with_the_folder_to_give(tmp_path):
+    folder = series(tmp_path / "ct")
+    (folder / "2.dcm").rename(folder / "IM2")
+    for name in ("1.dcm", "IM2"):
+        with pytest.raises(
+            ValueError, match=f"ct/{name}: .* Received one DICOM file. Give the folder .*: {folder}"
+        ) as e:
+            run(folder / name, output=tmp_path / "mask.nii")
+        assert "\n" not in str(e.value)
+
+
 def test_who_knows_better_can_have_any_intensities(tmp_path):
     store(tmp_path / "ct.nii", noise(SHAPE) + np.int16(1024))
     run(tmp_path / "ct.nii", output=tmp_path / "mask.nii", check_intensities=False)

@@ -1,6 +1,7 @@
 """A folder of DICOM CT slices -> one volume, or one line that says why it is none."""
 
 import collections
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -91,6 +92,14 @@ def read_series(folder: str | os.PathLike) -> Series:
     axes = np.column_stack([rows_axis * column_mm, columns_axis * row_mm, step])
     paths, datasets = map(list, zip(*found, strict=True))
     return Series(folder, paths, datasets, from_matvec(_TO_RAS @ axes, _TO_RAS @ positions[0]))
+
+
+def is_dicom(path: str | os.PathLike) -> bool:
+    """Says whether a file is DICOM, by what it begins with, or by its name."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        if file.read(132).endswith(b"DICM"):
+            return True
+    return os.fspath(path).lower().endswith(".dcm")
 
 
 def _read_headers(folder: str | os.PathLike) -> "list[tuple[pathlib.Path, pydicom.Dataset]]":

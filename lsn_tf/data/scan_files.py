@@ -10,12 +10,12 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import nibabel
 import numpy as np
 
-from lsn_tf.data.dicom import Series, read_series
+from lsn_tf.data.dicom import Series, is_dicom, read_series
 from lsn_tf.data.grids import Grid, grid_from, grid_of
 from lsn_tf.data.intensities import check_ct
 from lsn_tf.data.nifti import VolumeError, inflated, open_nifti
@@ -84,25 +84,53 @@ def open_scan(path: str | os.PathLike, scratch: str | os.PathLike) -> Iterator[S
         VolumeError: if the scan cannot be used; see `open_nifti` and `read_series`.
     """
     with contextlib.ExitStack() as stack:
-        opened = _open_series if pathlib.Path(path).is_dir() else _open_nifti
-        scan = opened(path, scratch, stack)
-        _check_voxel_sizes(scan)
-        yield scan
+        header, grid = read_header(path)
+        opened = _open_series if isinstance(header, Series) else _open_nifti
+        yield opened(path, header, grid, scratch, stack)
 
 
-def _open_nifti(path: str | os.PathLike, scratch: str | os.PathLike, stack: contextlib.ExitStack) -> ScanFile:
+def read_header(path: str | os.PathLike) -> tuple[nibabel.Nifti1Image | Series, Grid]:
+    """Returns what a scan says of itself, and the grid of its voxels, which are not read.
+
+    Raises:
+        VolumeError: if that alone shows that the scan cannot be used.
+    """
+    if pathlib.Path(path).is_dir():
+        header = read_series(path)
+        grid = grid_from(header.affine, header.shape)
+    else:
+        header = _nifti_header(path)
+        grid = grid_of(header, path)
+    _check_voxel_sizes(grid, path)
+    return header, grid
+
+
+def _nifti_header(path: str | os.PathLike) -> nibabel.Nifti1Image:
+    if is_dicom(path):
+        raise VolumeError(
+            f"{path}: expected a NIfTI file or the folder of a DICOM series. Received one DICOM file. Give the folder "
+            f"with all slices of the series: {pathlib.Path(path).absolute().parent}"
+        )
     image = open_nifti(path)
     unit = image.header.get_xyzt_units()[0]
     if unit not in ("mm", "unknown"):
         raise VolumeError(f"{path}: expected a header in mm. Received {unit!r}. Convert the header to mm.")
-    if os.fspath(path).endswith(".nii"):
-        file, size = stack.enter_context(open(path, "rb")), os.path.getsize(path)
-        missing = image.dataobj.offset + _bytes_of(image.shape, image.get_data_dtype()) - size
-        if missing > 0:
-            raise VolumeError(
-                f"{path}: expected a complete NIfTI file (.nii or .nii.gz). Received {missing} bytes too few. "
-                "Copy or download it again."
-            )
+    missing = image.dataobj.offset + _bytes_of(image.shape, image.get_data_dtype()) - os.path.getsize(path)
+    if _is_uncompressed(path) and missing > 0:
+        raise VolumeError(
+            f"{path}: expected a complete NIfTI file (.nii or .nii.gz). Received {missing} bytes too few. "
+            "Copy or download it again."
+        )
+    return image
+
+
+def _is_uncompressed(path: str | os.PathLike) -> bool:
+    return os.fspath(path).endswith(".nii")
+
+
+def _open_nifti(path, image: nibabel.Nifti1Image, grid: Grid, scratch, stack: contextlib.ExitStack) -> ScanFile:
+    if _is_uncompressed(path):
+        file = stack.enter_context(open(path, "rb"))
     else:
         file = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
         for chunk in inflated(path):
@@ -110,17 +138,15 @@ def _open_nifti(path: str | os.PathLike, scratch: str | os.PathLike, stack: cont
         file.flush()
     scaling = image.dataobj.slope, image.dataobj.inter
     dtype, offset = image.get_data_dtype(), image.dataobj.offset
-    return ScanFile(path, grid_of(image, path), image, None, file, dtype, offset, scaling)
+    return ScanFile(path, grid, image, None, file, dtype, offset, scaling)
 
 
-def _open_series(folder: str | os.PathLike, scratch: str | os.PathLike, stack: contextlib.ExitStack) -> ScanFile:
-    series = read_series(folder)
+def _open_series(folder, series: Series, grid: Grid, scratch, stack: contextlib.ExitStack) -> ScanFile:
     file = stack.enter_context(tempfile.TemporaryFile(dir=scratch))
     for values in series.hounsfield():
         check_hounsfield(values, folder)
         file.write(np.rint(values).astype(np.int16).tobytes())
     file.flush()
-    grid = grid_from(series.affine, series.shape)
     return ScanFile(folder, grid, _image_like(series), series, file, np.dtype(np.int16), 0, (1, 0))
 
 
@@ -137,10 +163,10 @@ def _bytes_of(shape: Sequence[int], dtype: np.dtype) -> int:
     return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
 
 
-def _check_voxel_sizes(scan: Any) -> None:
-    sizes, (least, most) = scan.grid.spacing_mm, VOXEL_SIZES_MM
+def _check_voxel_sizes(grid: Grid, path: str | os.PathLike) -> None:
+    sizes, (least, most) = grid.spacing_mm, VOXEL_SIZES_MM
     if not (least <= min(sizes) and max(sizes) <= most):
         raise VolumeError(
-            f"{scan.path}: expected voxels of {least} mm to {most} mm. Received {np.round(sizes, 6).tolist()} "
+            f"{path}: expected voxels of {least} mm to {most} mm. Received {np.round(sizes, 6).tolist()} "
             "(dz, dy, dx). Write the header in mm."
         )
