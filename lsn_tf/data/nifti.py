@@ -28,8 +28,8 @@ def open_nifti(path: str | os.PathLike) -> nibabel.Nifti1Image:
     """Opens a NIfTI-1 or NIfTI-2 file and reads no more than its header.
 
     Raises:
-        VolumeError: if there is no such file, it is no NIfTI, it does not hold numbers, or not exactly one scan with
-            at least one voxel.
+        VolumeError: if there is no such file, it is no NIfTI, it does not hold numbers, not exactly one scan with at
+            least one voxel, or voxels without a size.
     """
     with _as_volume_error(path):
         image = nibabel.load(path)
@@ -43,7 +43,21 @@ def open_nifti(path: str | os.PathLike) -> nibabel.Nifti1Image:
         raise VolumeError(f"{path}: expected one three-dimensional scan. Received shape {image.shape}. Split the file.")
     if min(image.shape) < 1:
         raise VolumeError(f"{path}: expected at least one slice. Received shape {image.shape}. Fetch the scan again.")
+    _check_voxel_sizes(image, path)
     return image
+
+
+def _check_voxel_sizes(image: nibabel.Nifti1Image, path: str | os.PathLike) -> None:
+    """Refuses sizes that are not positive, of which nibabel makes 1 mm or their magnitude; an sform needs none."""
+    if image.header["sform_code"] > 0:
+        return
+    with _as_volume_error(path), nibabel.openers.ImageOpener(path) as file:
+        sizes = type(image.header).from_fileobj(file, check=False)["pixdim"][1:4]
+    if not (sizes > 0).all():
+        raise VolumeError(
+            f"{path}: expected positive voxel sizes in the header. Received {sizes.tolist()}. Mend pixdim, or convert "
+            "the scan again."
+        )
 
 
 def read_nifti(path: str | os.PathLike) -> nibabel.Nifti1Image:

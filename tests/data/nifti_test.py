@@ -144,3 +144,27 @@ def test_gzip_of_several_members_is_read_whole(tmp_path):
     members = gzip.compress(content[:100]) + gzip.compress(content[100:]) + bytes(8)
     (tmp_path / "volume-0.nii.gz").write_bytes(members)
     np.testing.assert_array_equal(read_nifti(tmp_path / "volume-0.nii.gz").dataobj, image())
+
+
+def store_sizes(path, sizes, qform=1, sform=0):
+    """Writes pixdim behind nibabel's back, which mends it."""
+    written = nibabel.Nifti1Image(image(), AFFINE)
+    written.set_qform(AFFINE, qform)
+    written.set_sform(AFFINE, sform)
+    nibabel.save(written, path)
+    content = bytearray((gzip.decompress if path.suffix == ".gz" else bytes)(path.read_bytes()))
+    content[80:92] = np.asarray(sizes, "<f4").tobytes()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["volume-0.nii", "volume-0.nii.gz"])
+@pytest.mark.parametrize("sizes", [(0.7, 0.9, 0), (0, 0, 0), (0.7, -0.9, 2.5), (0.7, 0.9, np.nan)])
+@pytest.mark.parametrize("qform", [0, 1])
+def test_voxel_sizes_that_are_not_positive_are_refused_where_nothing_else_says_them(tmp_path, name, sizes, qform):
+    refuse(open_nifti, store_sizes(tmp_path / name, sizes, qform), match="expected positive voxel sizes")
+
+
+def test_voxel_sizes_do_not_matter_where_an_affine_says_them(tmp_path):
+    path = store_sizes(tmp_path / "volume-0.nii", (0.7, 0.9, 0), sform=1)
+    np.testing.assert_allclose(open_nifti(path).affine, AFFINE, atol=1e-6)
