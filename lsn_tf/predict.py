@@ -251,7 +251,7 @@ def _cannot_write(job: Job, error: OSError) -> str:
 
 
 def _warnings(scan: ScanFile, mask: np.ndarray, complete: bool) -> list[str]:
-    warnings = []
+    warnings = list(scan.series.warnings) if scan.series else []
     if not mask.any():
         warnings.append(f"{scan.path}: nothing was found" + ("." if complete else ", so there is no surface."))
     if scan.grid.guessed:

@@ -394,6 +394,15 @@ def test_an_empty_mask_is_said_where_no_surface_was_asked_for(tmp_path):
     assert run(path, output=tmp_path / "mask.nii")["scans"][0]["warnings"] == [f"{path}: nothing was found."]
 
 
+def test_a_thickness_that_was_taken_for_lack_of_one_is_in_the_report_and_in_the_log(tmp_path, caplog):
+    (one,) = ct_slices(body((1, 9, 8)))
+    del one.SliceThickness
+    folder = write_slices([one], tmp_path / "ct")
+    row = run(folder, output=tmp_path / "out")["scans"][0]
+    assert len(row["warnings"]) == 1 and "says no thickness; 1 mm was taken" in row["warnings"][0]
+    assert row["warnings"][0] in caplog.messages and json.loads((tmp_path / "out/ct.json").read_text()) == row
+
+
 def series(folder, change=lambda slices: None):
     slices = ct_slices(body((5, 9, 8)))
     change(slices)

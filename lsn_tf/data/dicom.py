@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GAP_TOLERANCE_MM = 0.1  # scanners round positions, 1.25 mm to 1.2 and 1.3
 DRIFT_TOLERANCE_MM = 0.5  # sideways over the whole series, less than a pixel
+THICKNESS_MM = 1.0  # of a single slice that says none
 NOT_IMAGES = ("SEG", "SR", "RTSTRUCT", "RTPLAN", "RTDOSE", "PR", "KO", "REG", "DOC")  # what may lie beside a series
 _TO_RAS = np.diag([-1.0, -1.0, 1.0])  # DICOM's axes grow to the left, back and head
 _GEOMETRY = {
@@ -38,12 +39,14 @@ class Series:
         paths: their files.
         datasets: what those hold, but for the pixels.
         affine: (4, 4), stored voxel (column, row, slice) -> mm to the right, front and head (RAS).
+        warnings: what was taken for lack of better.
     """
 
     folder: str | os.PathLike
     paths: list[pathlib.Path]
     datasets: "list[pydicom.Dataset]"
     affine: np.ndarray
+    warnings: list[str]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -91,7 +94,8 @@ def read_series(folder: str | os.PathLike) -> Series:
     row_mm, column_mm = _numbers(found[0][1], "PixelSpacing", 2)  # between rows, between columns
     axes = np.column_stack([rows_axis * column_mm, columns_axis * row_mm, step])
     paths, datasets = map(list, zip(*found, strict=True))
-    return Series(folder, paths, datasets, from_matvec(_TO_RAS @ axes, _TO_RAS @ positions[0]))
+    affine = from_matvec(_TO_RAS @ axes, _TO_RAS @ positions[0])
+    return Series(folder, paths, datasets, affine, _warnings(folder, datasets))
 
 
 def is_dicom(path: str | os.PathLike) -> bool:
@@ -183,8 +187,7 @@ def _step(folder, found, positions: np.ndarray, normal: np.ndarray) -> np.ndarra
     """Returns the way from one slice to the next, (3,), mm, in DICOM's axes; refuses slices that are not a stack."""
     first = found[0][1]
     if len(positions) == 1:
-        thickness = first.get("SpacingBetweenSlices") or first.get("SliceThickness") or 1.0
-        return normal * abs(float(thickness))
+        return normal * (_thickness_mm(first) or THICKNESS_MM)
     heights = (positions - positions[0]) @ normal
     sideways = np.linalg.norm(positions - positions[0] - np.outer(heights, normal), axis=1)
     if sideways.max() > DRIFT_TOLERANCE_MM:
@@ -214,6 +217,17 @@ def _step(folder, found, positions: np.ndarray, normal: np.ndarray) -> np.ndarra
             f"{found[n][0].name} and {found[n + 1][0].name}: {what}. Fetch the whole series."
         )
     return normal * float(heights[-1] / (len(heights) - 1))
+
+
+def _thickness_mm(dataset) -> float:
+    """Returns how thick a slice is that has no neighbour; 0 if it does not say."""
+    return abs(float(dataset.get("SpacingBetweenSlices") or dataset.get("SliceThickness") or 0))
+
+
+def _warnings(folder, datasets) -> list[str]:
+    if len(datasets) > 1 or _thickness_mm(datasets[0]):
+        return []
+    return [f"{folder}: one slice that says no thickness; {THICKNESS_MM:g} mm was taken, and volumes follow it."]
 
 
 def _start(positions: np.ndarray, normal: np.ndarray) -> float:

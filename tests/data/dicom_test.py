@@ -59,7 +59,18 @@ def test_compressed_pixels_are_read(tmp_path):
 
 def test_one_slice_is_a_series_as_thick_as_it_says(tmp_path):
     series = read_series(write_slices(ct_slices(body(SHAPE))[:1], tmp_path))
-    assert np.linalg.norm(series.affine[:3, 2]) == pytest.approx(SPACING_MM[0])
+    assert np.linalg.norm(series.affine[:3, 2]) == pytest.approx(SPACING_MM[0]) and series.warnings == []
+
+
+@pytest.mark.parametrize("thickness", [None, "", "0"])
+def test_one_slice_that_says_no_thickness_is_1_mm_thick_and_that_is_said(tmp_path, thickness):
+    (one,) = ct_slices(body(SHAPE))[:1]
+    del one.SliceThickness
+    if thickness is not None:
+        one.SliceThickness = thickness
+    series = read_series(write_slices([one], tmp_path))
+    assert np.linalg.norm(series.affine[:3, 2]) == 1
+    assert series.warnings == [f"{tmp_path}: one slice that says no thickness; 1 mm was taken, and volumes follow it."]
 
 
 def test_what_is_no_image_may_lie_beside_the_slices(tmp_path):
