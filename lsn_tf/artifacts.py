@@ -46,14 +46,28 @@ class RunDir:
         """Where the next SavedModel goes. Servers watch for higher versions, and keep to one that they have loaded."""
         return self.saved_models / str(1 + max(_numbers(self.saved_models), default=0))
 
-    def read_config(self) -> dict[str, Any]:
-        """Returns config.json. Raises FileNotFoundError, saying how to make a run, if there is none."""
+    def read_config(self, *needed: str) -> dict[str, Any]:
+        """Returns config.json.
+
+        Args:
+            needed: names that it must hold.
+
+        Raises:
+            FileNotFoundError: if there is none; it says how to make a run.
+            ValueError: if it is damaged, or lacks what is needed.
+        """
         if not self.config.is_file():
             raise FileNotFoundError(
                 f"expected the folder of a training run, with {self.config.name} in it. Received {self.path}. "
                 f"Make one with: python -m lsn_tf.train --run_dir={self.path}"
             )
-        return read_json(self.config)
+        config = read_json(self.config)
+        if missing := [name for name in needed if name not in config]:
+            raise ValueError(
+                f"{self.config}: expected the config of a training run, with {', '.join(missing)}. Received one "
+                "without. Copy the run again, or train it again."
+            )
+        return config
 
 
 def newest_version(folder: pathlib.Path) -> pathlib.Path | None:
@@ -86,8 +100,15 @@ def replaced(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Returns the object in a JSON file."""
-    return json.loads(path.read_text())
+    """Returns the object in a JSON file. Raises ValueError, naming the file, if it does not hold one."""
+    try:
+        value = json.loads(path.read_text())
+    except ValueError as error:  # of JSON or of UTF-8
+        raise ValueError(f"{path}: expected a JSON object. Received {error}. Copy or make the file again.") from error
+    if not isinstance(value, dict):
+        received = type(value).__name__
+        raise ValueError(f"{path}: expected a JSON object. Received a {received}. Copy or make the file again.")
+    return value
 
 
 def write_json(path: pathlib.Path, value: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import zipfile
 from collections.abc import Callable, Sequence
 
 import keras
@@ -65,7 +66,7 @@ def open_segmenter(model: str | os.PathLike | None = None) -> Segmenter:
             packaged weights; None for the default of these.
 
     Raises:
-        ValueError: if it is none of these, is not what its manifest says, or needs a contour to start from.
+        ValueError: if it is none of these, is damaged, is not what its manifest says, or needs a contour to start from.
         FileNotFoundError: if the run has not finished.
         ImportError: if there is no ONNX Runtime to run an .onnx file.
     """
@@ -74,7 +75,7 @@ def open_segmenter(model: str | os.PathLike | None = None) -> Segmenter:
         return _of_keras(segmenter, card["name"], "packaged weights", card["target"], card["sha256"])
     folder = pathlib.Path(model)
     if (run := RunDir(folder)).config.is_file():
-        trained = run.read_config()
+        trained = run.read_config("model", "target", "image_size")
         segmenter, digest = load_segmenter(run), sha256_of(run.model, run.config)  # the grid is in the latter
         return _of_keras(segmenter, trained["model"], str(folder), trained["target"], digest)
     if saved := saved_model_in(folder):
@@ -110,18 +111,30 @@ def load_segmenter(run: RunDir, certified: bool = True) -> AnySize:
 
     Raises:
         FileNotFoundError: if the run has not finished.
-        ValueError: if the certificate is not that of the model.
+        ValueError: if a file is damaged, or the certificate is not that of the model.
     """
-    trained = run.read_config()
+    trained = run.read_config("image_size")
     if not run.model.is_file():
         raise FileNotFoundError(
             f"expected a trained model at {run.model}. There is none: the run has not finished. "
             f"Go on with: python -m lsn_tf.train --resume --run_dir={run.path}"
         )
-    model = keras.saving.load_model(run.model, compile=False)
+    model = _read_model(run.model)
     if certified and run.certificate.is_file():
         check_certificate(read_json(run.certificate), model)
     return AnySize(model, trained["image_size"])
+
+
+def _read_model(path: pathlib.Path) -> keras.Model:
+    try:
+        with zipfile.ZipFile(path):  # of what is no archive Keras says that there is no such file
+            return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # whatever Keras and its readers of ZIP, JSON and HDF5 raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise ValueError(
+            f"{path}: expected a whole model as train writes it. Received {reason}. Copy the run again, or train it "
+            "again."
+        ) from error
 
 
 def _of_keras(segmenter: AnySize, name: str, origin: str, target: str, digest: str) -> Segmenter:

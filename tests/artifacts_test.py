@@ -13,6 +13,22 @@ def test_json_round_trips(tmp_path):
     assert artifacts.read_json(tmp_path / "new" / "a.json") == {"x": [1, 2.5, None]}
 
 
+@pytest.mark.parametrize("content", ["", '{"x": ', "[1, 2]", "\udcff", "1"])
+def test_a_file_that_holds_no_json_object_is_refused_by_its_name_in_one_line(tmp_path, content):
+    (tmp_path / "a.json").write_text(content, errors="surrogateescape")
+    with pytest.raises(ValueError, match=r"a.json: expected a JSON object. Received .*[Cc]opy") as caught:
+        artifacts.read_json(tmp_path / "a.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_that_lacks_what_is_needed_is_refused_by_name(tmp_path):
+    run = artifacts.RunDir(tmp_path)
+    artifacts.write_json(run.config, {"model": "lsn"})
+    assert run.read_config("model") == {"model": "lsn"}
+    with pytest.raises(ValueError, match=r"config.json: expected the config of .* with target, image_size"):
+        run.read_config("model", "target", "image_size")
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.json"
     artifacts.write_json(path, {"x": 1})

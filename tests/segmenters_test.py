@@ -1,5 +1,8 @@
 """A run, its SavedModel and its packaged weights are one model; what is none of these is refused in one line."""
 
+import io
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -101,6 +104,36 @@ def test_a_damaged_model_is_refused_in_one_line(run, tmp_path, name):
     (tmp_path / name).write_bytes(b"damaged")
     with pytest.raises(ValueError, match="that export has written|which export writes") as caught:
         open_segmenter(tmp_path / name.removesuffix("/saved_model.pb"))
+    assert "\n" not in str(caught.value)
+
+
+def flipped(content):
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+def other_archive(content):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("config.json", "{}")
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize(
+    "change", [flipped, other_archive, lambda old: b"damaged", lambda old: b"", lambda old: old[: len(old) // 2]]
+)
+def test_damaged_weights_of_a_run_are_refused_by_name_in_one_line(run, change):
+    run.model.write_bytes(change(run.model.read_bytes()))
+    with pytest.raises(ValueError, match="model.keras: expected a whole model as train writes it") as caught:
+        open_segmenter(run.path)
+    assert "\n" not in str(caught.value) and "Copy the run again" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["{}", '{"model": "lsn", "tar', "", "[]"])
+def test_a_damaged_config_of_a_run_is_refused_by_name_in_one_line(run, content):
+    run.config.write_text(content)
+    with pytest.raises(ValueError, match=r"config.json: expected .* Received .* [Cc]opy") as caught:
+        open_segmenter(run.path)
     assert "\n" not in str(caught.value)
 
 
