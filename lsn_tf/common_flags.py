@@ -1,7 +1,8 @@
 """The flags that several commands share, and the contract that all commands keep: exit codes, --json, --quiet.
 
 Exit code 0: done. 1: failed while working. 2: bad input or usage. Logs go to standard error; standard output holds
-the command's own result, with --json as one JSON object in its last line.
+the command's own result, with --json as one JSON object in its last line. Of what has failed this object says
+{"status": "failed", "reason": ...}, with the "failures" of single inputs if they are known.
 """
 
 import contextlib
@@ -9,12 +10,20 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
 FLAGS = flags.FLAGS
+
+
+class InputError(ValueError):
+    """Bad input of which --json says more: `failures`, an {"input": ..., "reason": ...} for each that is bad."""
+
+    def __init__(self, message: str, failures: Sequence[Mapping[str, str]]):
+        super().__init__(message)
+        self.failures = list(failures)
 
 
 def define_output_flags() -> None:
@@ -59,7 +68,7 @@ def run_command(
         define_flags: defines the command's flags.
         doc: the docstring of the command's module, its help.
         print_result: prints the result for people, called without --json.
-        positional: name of the flag that one argument without a flag's name sets.
+        positional: name of the flag that an argument without a flag's name sets; many, if the flag is repeatable.
     """
     define_output_flags()
     define_flags()
@@ -68,8 +77,9 @@ def run_command(
         sys.exit(0)
     try:
         rest = FLAGS(sys.argv)[1:]
-        if positional and len(rest) == 1:
-            FLAGS[positional].parse(rest.pop())
+        if positional and (len(rest) == 1 or isinstance(FLAGS[positional], flags.MultiFlag)):
+            while rest:
+                FLAGS[positional].parse(rest.pop(0))
     except flags.Error as error:
         _fail(2, f"{error} See --help.")
     if rest:
@@ -80,7 +90,7 @@ def run_command(
             result = main()
     except (ValueError, OSError, ImportError) as error:
         logging.getLogger(__name__).debug("bad input", exc_info=True)
-        _fail(2, str(error))
+        _fail(2, str(error), {"failures": error.failures} if isinstance(error, InputError) else {})
     except KeyboardInterrupt:
         _fail(1, "interrupted.")
     except RuntimeError as error:
@@ -115,7 +125,9 @@ def _configure_logging(quiet: bool) -> None:
     logging.getLogger("highdicom").setLevel(logging.WARNING)  # and of every module that it copies
 
 
-def _fail(code: int, message: str) -> None:
+def _fail(code: int, message: str, report: Mapping[str, Any] | None = None) -> None:
     first_line = " ".join(message.split())
     print(f"{os.path.basename(sys.argv[0]).removesuffix('.py')}: {first_line}", file=sys.stderr)
+    if FLAGS.is_parsed() and FLAGS.json:
+        print(json.dumps({"status": "failed", "reason": first_line, **(report or {})}))
     sys.exit(code)

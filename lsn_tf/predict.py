@@ -2,10 +2,11 @@
 
     python -m lsn_tf.predict ct.nii.gz --model=runs/lsn --output=liver.nii.gz
     python -m lsn_tf.predict --model=runs/lsn --input=series/ --output=liver.nii.gz --save=seg,stl,phi
-    python -m lsn_tf.predict --model=runs/lsn --input='scans/*.nii.gz' --output=masks/ --largest_component --fill_holes
+    python -m lsn_tf.predict scans/*.nii.gz --output=masks/ --largest_component --fill_holes
 
-For research, not for clinical use. A scan is a NIfTI file or a folder with the slices of one DICOM series; --input can
-be repeated, and be a pattern or a folder of NIfTI files. The mask has the axes, the affine and the size of the scan;
+For research, not for clinical use. A scan is a NIfTI file or a folder with the slices of one DICOM series; there may be
+many, patterns or folders of NIfTI files. --model is lsn (the default) or unet, weights that come with the package, or a
+model of your own. The mask has the axes, the affine and the size of the scan;
 any size in the plane will do. --save adds, beside the mask:
 
     probability  NIfTI, of each voxel to be inside
@@ -14,16 +15,19 @@ any size in the plane will do. --save adds, beside the mask:
                  none, and then there is a warning in the place of this file
     seg          DICOM-SEG for a DICOM series
 
-With one scan --output may be the mask's file, liver.nii.gz, and the others are liver-phi.nii.gz, liver.stl and so on.
-Otherwise it is a folder: NAME-mask.nii.gz, NAME-phi.nii.gz ... for each scan, and NAME.json, which says how they were
-made. A command that is given again goes on where it stopped: scans that are done in the same way are passed over. Model
-and scan are known again by the sha256 of their files, wherever they lie; what was made otherwise needs --overwrite.
+With one scan --output may be the mask's file, .nii or .nii.gz, and beside liver.nii.gz there are liver-phi.nii.gz,
+liver.stl and so on. Otherwise it is a folder, NAME or NAME/: NAME-mask.nii.gz, NAME-phi.nii.gz ... for each scan, and
+NAME.json, which says how they were made. It may be the folder of the scans: results are no scans. A command that is
+given again goes on where it stopped: scans that are done in the same way are passed over. Model and scan are known
+again by the sha256 of their files, wherever they lie; what was made otherwise needs --overwrite. A NAME.json that is no
+report of this command is never replaced.
 
 --largest_component keeps the largest component in space, connected through faces; --fill_holes then fills what is
 enclosed on all sides. phi, probability and surface follow them.
 
 Exit code 0: all scans are done. 1: failed while working, as for want of space, or some scans of several could not be
-used (the others are done). 2: bad input or usage. Nothing is ever half-written.
+used (the others are done). 2: bad input or usage. Nothing is ever half-written. --json prints a report in any case: its
+"status" is "done" or "failed", and "failures" has the input and the reason of each scan that could not be used.
 """
 
 import contextlib
@@ -43,13 +47,14 @@ from tqdm import tqdm
 
 from lsn_tf import common_flags
 from lsn_tf.artifacts import replaced
+from lsn_tf.common_flags import InputError
 from lsn_tf.data.components import fill_holes, keep_largest_component
 from lsn_tf.data.dicom_seg import write_dicom_seg
 from lsn_tf.data.results import write_voxels
 from lsn_tf.data.scan_files import ScanFile, check_intensities, open_scan
 from lsn_tf.data.surfaces import front_surface, write_surface
 from lsn_tf.numerics.level_sets import inside
-from lsn_tf.scan_jobs import EXTRAS, Job, digest_of, done_before, plan
+from lsn_tf.scan_jobs import EXTRAS, Job, check_header, digest_of, done_before, plan
 
 if TYPE_CHECKING:
     from lsn_tf.segmenters import Segmenter
@@ -89,15 +94,19 @@ class Config:
 def predict(config: Config) -> dict[str, Any]:
     """Segments all scans and writes what is asked for. Returns a row for each scan.
 
+    The headers of a single scan are checked before the model is loaded, which takes seconds.
+
     Raises:
         ValueError: for bad input; with several scans those that are bad are among the "failures".
         RuntimeError: if results cannot be written.
     """
     jobs = plan(config.input, config.output, config.save, config.overwrite)
+    rows, failures, several = [], [], len(jobs) > 1
+    if not several:
+        _check_header(jobs[0])
     from lsn_tf.segmenters import open_segmenter  # TensorFlow takes seconds to import
 
     segmenter = open_segmenter(config.model)
-    rows, failures, several = [], [], len(jobs) > 1
     for number, job in enumerate(jobs, 1):
         try:
             settings = _settings(config, segmenter, job)
@@ -110,10 +119,23 @@ def predict(config: Config) -> dict[str, Any]:
             raise RuntimeError(_cannot_write(job, error)) from error
         except ValueError as error:
             if not several:
-                raise
-            failures.append({"input": str(job.scan), "reason": str(error)})
+                raise InputError(str(error), [_failure(job, error)]) from error
+            failures.append(_failure(job, error))
             logger.error(str(error))
-    return {"model": segmenter.name, "weights": segmenter.origin, "scans": rows, "failures": failures}
+    status = "failed" if failures else "done"
+    found = {"model": segmenter.name, "weights": segmenter.origin, "scans": rows, "failures": failures}
+    return {"status": status, **found}
+
+
+def _check_header(job: Job) -> None:
+    try:
+        check_header(job.scan)
+    except ValueError as error:
+        raise InputError(str(error), [_failure(job, error)]) from error
+
+
+def _failure(job: Job, error: ValueError) -> dict[str, str]:
+    return {"input": str(job.scan), "reason": str(error)}
 
 
 def predict_scan(
@@ -281,9 +303,12 @@ def main() -> dict[str, Any]:
 
 def define_flags() -> None:
     """Defines the flags of this command."""
-    flags.DEFINE_multi_string("input", None, "NIfTI file, folder of a DICOM series, folder of NIfTI files; repeatable.")
+    what = "NIfTI file, folder of a DICOM series, folder of NIfTI files; repeatable, also without --input=."
+    flags.DEFINE_multi_string("input", None, what)
     flags.DEFINE_string("output", None, "Mask to write, .nii or .nii.gz, or a folder.")
-    flags.DEFINE_string("model", None, "Folder of a run or of a SavedModel, .onnx file, or packaged weights by name.")
+    flags.DEFINE_string(
+        "model", None, "Folder of a run or of a SavedModel, .onnx file, or lsn or unet of the package (default: lsn)."
+    )
     flags.DEFINE_list("save", [], f"What else to write: {', '.join(EXTRAS)}.")
     flags.DEFINE_bool("largest_component", False, "Keep the largest component alone.")
     flags.DEFINE_bool("fill_holes", False, "Fill what is enclosed on all sides.")

@@ -14,6 +14,7 @@ from typing import Any
 from lsn_tf.artifacts import sha256_of
 from lsn_tf.data.nifti import VolumeError
 from lsn_tf.data.results import SUFFIXES
+from lsn_tf.data.scan_files import read_header
 
 logger = logging.getLogger(__name__)
 MASK, REPORT = "-mask.nii.gz", ".json"  # ends of names in a folder of results
@@ -125,6 +126,14 @@ def digest_of(scan: pathlib.Path) -> str:
     """Returns the sha256 of a scan's files, by which it is known again wherever it lies."""
     with _readable(scan):
         return sha256_of(*files_of(scan))
+
+
+def check_header(scan: pathlib.Path) -> None:
+    """Raises VolumeError if the headers alone show that a scan cannot be used."""
+    with _readable(scan):
+        for path in files_of(scan):
+            path.open("rb").close()
+    read_header(scan)
 
 
 def done_before(job: Job, settings: Mapping[str, Any]) -> dict[str, Any]:

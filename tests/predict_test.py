@@ -24,12 +24,14 @@ from source_tree import ROOT
 
 from lsn_tf import segmenters
 from lsn_tf.artifacts import RunDir, write_json
+from lsn_tf.common_flags import InputError
 from lsn_tf.layers import Occupancy
 from lsn_tf.metrics import dice
 from lsn_tf.models import LevelSetNetwork
 from lsn_tf.numerics.level_sets import inside
 from lsn_tf.predict import Config, predict
 from lsn_tf.segmenters import Segmenter, open_segmenter
+from lsn_tf.weights import packaged
 
 REAL = pathlib.Path(os.environ.get("LSN_TF_REAL_DATA", ROOT.parent / "shared" / "data")) / "dicom"  # of patients
 THRESHOLD_HU = 50.0
@@ -331,6 +333,35 @@ def test_one_slice_of_a_series_is_answered_with_the_folder_to_give(tmp_path):
         assert "\n" not in str(e.value)
 
 
+def test_a_single_scan_is_refused_by_its_header_before_the_model_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(segmenters, "open_segmenter", None)
+    store(tmp_path / "time.nii", np.zeros((4, 5, 6, 2), np.int16))
+    unreadable = series(tmp_path / "mixed", of_two_series)
+    for scan, match in ((tmp_path / "time.nii", "three-dimensional"), (unreadable, "expected one series")):
+        with pytest.raises(InputError, match=match) as caught:
+            run(scan, output=tmp_path / "mask.nii")
+        assert caught.value.failures == [{"input": str(scan), "reason": str(caught.value)}]
+
+
+def test_help_names_the_weights_that_come_with_the_package_and_the_default():
+    command = [sys.executable, "-m", "lsn_tf.predict", "--help"]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    (line,) = [line for line in process.stdout.splitlines() if line.startswith("  --model:")]
+    assert all(name in line for name in packaged.names()) and f"(default: {segmenters.DEFAULT})" in line
+    assert process.stderr == ""
+
+
+def test_a_bad_scan_gets_one_line_on_standard_error_and_a_report_on_standard_output(tmp_path):
+    """All by itself, without TensorFlow's greetings."""
+    store(tmp_path / "time.nii", np.zeros((4, 5, 6, 2), np.int16))
+    inputs = [str(tmp_path / "time.nii"), f"--output={tmp_path / 'mask.nii'}", "--json"]
+    command = [sys.executable, "-m", "lsn_tf.predict", *inputs]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    report = json.loads(process.stdout)
+    assert process.returncode == 2 and process.stderr == f"predict: {report['reason']}\n"
+    assert report["status"] == "failed" and report["failures"] == [{"input": inputs[0], "reason": report["reason"]}]
+
+
 def test_who_knows_better_can_have_any_intensities(tmp_path):
     store(tmp_path / "ct.nii", noise(SHAPE) + np.int16(1024))
     run(tmp_path / "ct.nii", output=tmp_path / "mask.nii", check_intensities=False)
@@ -559,4 +590,4 @@ def test_the_command_keeps_its_contract(tmp_path):
     process = subprocess.run([*command, *inputs, "--json"], capture_output=True, text=True, check=False)
     report = json.loads(process.stdout.splitlines()[-1])
     assert process.returncode == 1 and "three-dimensional" in process.stderr
-    assert [len(report[name]) for name in ("scans", "failures")] == [1, 1]
+    assert [len(report[name]) for name in ("scans", "failures")] == [1, 1] and report["status"] == "failed"
