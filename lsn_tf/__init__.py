@@ -3,7 +3,11 @@
 import importlib
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reports a machine without a GPU as an error
+from lsn_tf.silence import import_tensorflow_silently
+
+if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow reports a machine without a GPU as an error
+    import_tensorflow_silently()
 _HOMES = {
     "AnySize": "lsn_tf.models",
     "LevelSetEvolution": "lsn_tf.layers",

@@ -17,6 +17,7 @@ LIBRARY = {
     "artifacts": (),
     "commands": (),
     "common_flags": (),
+    "silence": (),
     "compilation": (),
     "numerics": (),
     "pages": (),
@@ -70,6 +71,7 @@ THIRD_PARTY = {
     "artifacts": set(),
     "commands": set(),
     "common_flags": {"absl"},
+    "silence": set(),
     "numerics": {"numpy", "scipy", "skfmm"},
     "analysis": {
         *(
