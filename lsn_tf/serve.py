@@ -13,9 +13,11 @@ For research, not for clinical use. The server is KServe's, and speaks two proto
                                    {"parameters": {"signature_name": ..., "binary_data_output": true}}
     GET  /v2/health/live, /v2/health/ready, /v2/models/NAME, /v1/models/NAME, /v1/models/NAME/metadata, /metrics
 
-Bad requests get a status of 4xx and {"error": reason}; 413: larger than --max_request_mib or --max_pixels; 503: more
-than --queue requests wait already. --model takes what predict takes; of a run, the SavedModel that export has written,
-if it has. SIGTERM and Ctrl-C finish the requests that have come, then the exit code is 0.
+Bad requests get a status of 4xx and {"error": reason}; 413: larger than --max_request_mib, --max_json_mib or
+--max_pixels; 503: more than --queue requests wait already. A CT of 300 slices of 512 x 512 fits, in raw tensors, FP32,
+for the signature volume; for longer ones raise --max_pixels, and --max_request_mib by 4 bytes a voxel. --model takes
+what predict takes; of a run, the SavedModel that export has written, if it has. SIGTERM and Ctrl-C finish the requests
+that have come, then the exit code is 0.
 
 There is no encryption and no log-in: other machines reach it only if --host says so, and then it should stand behind
 a proxy that has them.
@@ -41,6 +43,7 @@ from lsn_tf.listening import bound_socket, url
 
 logger = logging.getLogger(__name__)
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+MIB = 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Config:
         threads: predictions at a time.
         queue: requests that wait for their turn.
         max_request_mib: of a body.
+        max_json_mib: of the JSON in it.
         max_pixels: numbers in a tensor of a request.
         grace_seconds: for requests to finish when it is to stop.
     """
@@ -62,6 +66,7 @@ class Config:
     threads: int
     queue: int
     max_request_mib: int
+    max_json_mib: int
     max_pixels: int
     grace_seconds: int
 
@@ -84,7 +89,7 @@ def serve(config: Config, listening: socket.socket) -> None:
 
         segmenter = SegmentationModel(config.name, open_served_model(config.model), config.threads, config.max_pixels)
         segmenter.load()
-    limits = Limits(config.max_request_mib * 2**20, config.threads, config.queue)
+    limits = Limits(config.max_request_mib * MIB, config.max_json_mib * MIB, config.threads, config.queue)
     server = uvicorn.Server(
         uvicorn.Config(
             make_application(segmenter, limits),
@@ -172,6 +177,7 @@ def main() -> dict[str, Any]:
             threads=values.threads or os.cpu_count() or 1,
             queue=values.queue,
             max_request_mib=values.max_request_mib,
+            max_json_mib=values.max_json_mib,
             max_pixels=values.max_pixels,
             grace_seconds=values.grace_seconds,
         )
@@ -190,8 +196,11 @@ def define_flags() -> None:
     flags.DEFINE_string("name", "segmenter", "Name of the model in URLs.")
     flags.DEFINE_integer("threads", None, "Predictions at a time (default: the number of cores).", 1, 1024)
     flags.DEFINE_integer("queue", 128, "Requests that wait for their turn; further ones get 503.", 0)
-    flags.DEFINE_integer("max_request_mib", 64, "Largest body of a request, MiB.", 1)
-    flags.DEFINE_integer("max_pixels", 2**24, "Most numbers in a tensor of a request: 64 slices of 512 x 512.", 1)
+    flags.DEFINE_integer("max_request_mib", 304, "Largest body of a request, MiB: --max_pixels as FP32, and 4 MiB.", 1)
+    flags.DEFINE_integer("max_json_mib", 16, "Most JSON in it, MiB; while it is parsed, nobody is answered.", 1)
+    flags.DEFINE_integer(
+        "max_pixels", 300 * 512 * 512, "Most numbers in a tensor of a request: 300 slices of 512 x 512.", 1
+    )
     flags.DEFINE_integer("grace_seconds", 30, "How long requests may take to finish when it is to stop.", 0)
 
 

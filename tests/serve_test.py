@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import math
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from lsn_tf.studies.served_load import NAME, json_question, raw_question, runnin
 
 IMAGE, SPACING = np.full((1, 2, 3, 1), 60, np.int16), np.float32([[0.7, 0.9]])
 STEPS = 200_000
+CT = (300, 512, 512)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,7 @@ def folder(tmp_path_factory):
 
 
 def ask(port, path, body=None, headers=None):
+    """Asks as Python's own client does, which sends all of a body before it reads."""
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=100)) as connection:
         connection.request("POST" if body else "GET", path, body, headers or {})
         answer = connection.getresponse()
@@ -64,6 +67,24 @@ def test_the_process_answers_and_stops_when_all_have_their_answer(folder):
             thread.join()
         assert process.wait(60) == 0
     assert [(status, json.loads(content)) for status, content in answers] == 3 * [(200, {"outputs": STEPS})]
+
+
+@pytest.mark.slow
+def test_a_whole_ct_passes_by_default_and_a_client_reads_why_a_longer_one_does_not(folder):
+    tensors = [
+        {"name": "image", "shape": [*CT, 1], "datatype": "FP32", "parameters": {"binary_data_size": 4 * math.prod(CT)}},
+        {"name": "spacing", "shape": [CT[0], 2], "datatype": "FP32", "data": [1.0] * 2 * CT[0]},
+    ]
+    asked = [{"name": "mask", "parameters": {"binary_data": True}}]
+    head = json.dumps({"inputs": tensors, "outputs": asked}).encode()
+    headers = {"Inference-Header-Content-Length": str(len(head))}
+    voxels = bytes(4 * math.prod(CT))
+    with running_server(f"--model={folder}") as (_, port):
+        status, content = ask(port, f"/v2/models/{NAME}/infer", head + voxels, headers)
+        assert status == 200 and content.endswith(bytes([1]) * math.prod(CT))
+        status, content = ask(port, f"/v2/models/{NAME}/infer", head + voxels + bytes(2**23), headers)
+        assert status == 413 and "must be at most" in json.loads(content)["error"]
+        assert ask(port, "/v2/health/ready")[0] == 200
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def make_application(model: SegmentationModel, limits: Limits) -> Admission:
     """
     registry = ModelRepository()
     registry.update(model)
-    plane, models = TensorPlane(registry), FixedModels(registry)
+    plane, models = TensorPlane(registry, limits.json_bytes), FixedModels(registry)
     application = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     async def metadata(model_name: str) -> dict[str, Any]:
@@ -53,7 +53,19 @@ def make_application(model: SegmentationModel, limits: Limits) -> Admission:
         application.add_exception_handler(error, _say_why)
     application.add_exception_handler(RequestValidationError, _say_what_is_malformed)
     application.add_exception_handler(HTTPException, _say_what_is_wrong_with_the_address)
-    return Admission(application, limits)
+    return Admission(_of_bytes(application), limits)
+
+
+def _of_bytes(application):
+    """Returns an application that gets all bodies as bytes: FastAPI would parse JSON itself, at half the speed."""
+
+    async def apply(scope, receive, send):
+        if scope["type"] == "http":
+            others = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+            scope = {**scope, "headers": [*others, (b"content-type", b"application/octet-stream")]}
+        await application(scope, receive, send)
+
+    return apply
 
 
 def _tf_serving_metadata(name: str, served: ServedModel) -> dict[str, Any]:

@@ -4,34 +4,53 @@ from typing import Any
 
 import orjson
 import pydantic
-from kserve import InferRequest, InferResponse
+from kserve import InferRequest, InferResponse, ModelRepository
 from kserve.constants.constants import INFERENCE_CONTENT_LENGTH_HEADER, PredictorProtocol
 from kserve.errors import InvalidInput
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from kserve.protocol.rest.v2_datamodels import InferenceRequest
 
-from lsn_tf.serving.tensors import from_bytes
+from lsn_tf.serving.tensors import TooLarge, from_bytes
 
 PLATFORM = "tensorflow_savedmodel"
 CONTENT_TYPE = "Content-Type"  # KServe drops it in small letters
 
 
 class TensorPlane(DataPlane):
-    """Decodes requests into tensors and encodes answers. CloudEvents are not spoken: their headers mean nothing."""
+    """Decodes requests into tensors and encodes answers. CloudEvents are not spoken: their headers mean nothing.
+
+    Args:
+        models: the registry.
+        most_json_bytes: of JSON in a request: nothing else runs while it is parsed, in whatever thread.
+    """
+
+    def __init__(self, models: ModelRepository, most_json_bytes: int):
+        super().__init__(models)
+        self._most = most_json_bytes
 
     def decode(self, body, headers, protocol_version=PredictorProtocol.REST_V1.value, model_name=None):
         if protocol_version == PredictorProtocol.REST_V2.value:
             return self.decode_inference_request(body, headers, model_name), {}
-        return _json(body), {}
+        return self._json(body), {}
 
     def decode_inference_request(self, body, headers, model_name):
-        if isinstance(body, InferenceRequest):
-            return InferRequest.from_inference_request(body, model_name)
         length = headers.get(INFERENCE_CONTENT_LENGTH_HEADER, str(len(body)))
         if not (length.isascii() and length.isdigit() and len(length) < 20 and int(length) <= len(body)):
             raise InvalidInput(f"{INFERENCE_CONTENT_LENGTH_HEADER}: expected the length of the JSON, before tensors.")
-        return _request_with_raw_tensors(memoryview(body), int(length), model_name)
+        view, length = memoryview(body), int(length)
+        return _request_with_raw_tensors(self._json(view[:length]), view[length:], model_name)
+
+    def _json(self, content: bytes | memoryview) -> Any:
+        if len(content) > self._most:
+            raise TooLarge(
+                f"expected at most {self._most} bytes of JSON (--max_json_mib). Received {len(content)}. "
+                "Send raw tensors."
+            )
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise InvalidInput(f"expected JSON. Received what is none: {error}") from error
 
     def encode(self, model_name, response, headers, req_attributes):
         raw_after = None
@@ -57,9 +76,8 @@ class FixedModels(ModelRepositoryExtension):
         raise InvalidInput("the model of this server is fixed: it cannot be unloaded.")
 
 
-def _request_with_raw_tensors(body: memoryview, length: int, model_name: str) -> InferRequest:
-    """Returns a request whose JSON is followed by the bytes of tensors, the binary data extension of the protocol."""
-    request = _json(body[:length])
+def _request_with_raw_tensors(request: Any, body: memoryview, model_name: str) -> InferRequest:
+    """Returns a request whose JSON was followed by the bytes of tensors, the binary data extension of the protocol."""
     inputs = request.get("inputs") if isinstance(request, dict) else None
     inputs = inputs if isinstance(inputs, list) else []
     raw = [_raw_size(tensor) for tensor in inputs]
@@ -70,13 +88,13 @@ def _request_with_raw_tensors(body: memoryview, length: int, model_name: str) ->
         decoded = InferRequest.from_inference_request(InferenceRequest.model_validate(request), model_name)
     except pydantic.ValidationError as error:
         raise InvalidInput(first_error(error.errors(include_input=False, include_url=False))) from error
-    start = length
+    start = 0
     for tensor, size in zip(decoded.inputs, raw, strict=True):
         if size is not None:
             tensor.data = from_bytes(tensor.name[:20], body[start : start + size], tensor.datatype, tensor.shape)
             start += size
     if start != len(body):
-        raise InvalidInput(f"expected {start - length} bytes of raw tensors. Received {len(body) - length}.")
+        raise InvalidInput(f"expected {start} bytes of raw tensors. Received {len(body)}.")
     return decoded
 
 
@@ -89,13 +107,6 @@ def _raw_size(tensor: Any) -> int | None:
     if type(size) is not int or size < 0 or "data" in tensor:
         raise InvalidInput("binary_data_size: expected a number of bytes, and no data in the JSON.")
     return size
-
-
-def _json(body: bytes | memoryview) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"expected JSON. Received what is none: {error}") from error
 
 
 def first_error(errors: list[dict[str, Any]]) -> str:

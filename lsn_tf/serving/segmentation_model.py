@@ -13,7 +13,7 @@ from kserve.utils.numpy_codec import from_np_dtype
 from kserve.utils.utils import generate_uuid
 
 from lsn_tf.serving.served_models import DEFAULT_SIGNATURE, ServedModel, Signature, TensorSpec
-from lsn_tf.serving.tensors import TooLarge, check_inputs, from_lists, shaped
+from lsn_tf.serving.tensors import TooLarge, check_inputs, check_size_of_json, from_lists, shaped
 
 WARM_UP_SIZE = 16  # pixels
 
@@ -58,11 +58,14 @@ class SegmentationModel(kserve.Model):
             raise InvalidInput('expected a JSON object with either "instances" or "inputs".')
         signature = self._signature(body.get("signature_name") or DEFAULT_SIGNATURE)
         if "inputs" in body:
-            return {"outputs": _nameless_if_alone(self._apply(signature, self._columns(body["inputs"])))}
+            outputs = self._apply(signature, self._columns(body["inputs"]))
+            check_size_of_json(outputs.values())
+            return {"outputs": _nameless_if_alone(outputs)}
         rows = body["instances"]
         if not all(spec.shape[:1] == (None,) for spec in (*signature.inputs.values(), *signature.outputs.values())):
             raise InvalidInput('this signature has tensors without a batch: expected "inputs". Received "instances".')
         outputs = self._apply(signature, self._columns(_transposed(rows)))
+        check_size_of_json(outputs.values())
         if any(len(output) != len(rows) for output in outputs.values()):
             raise InvalidInput('this signature does not answer row by row: expected "inputs". Received "instances".')
         return {
@@ -80,6 +83,9 @@ class SegmentationModel(kserve.Model):
         if len({tensor.name for tensor in request.inputs}) != len(request.inputs):
             raise InvalidInput("expected each input once.")
         outputs = self._apply(signature, {tensor.name: self._tensor(tensor) for tensor in request.inputs})
+        raw = {output.name: output.binary_data for output in request.request_outputs or ()}
+        raw = raw or dict.fromkeys(outputs, request.use_binary_outputs)
+        check_size_of_json([outputs[name] for name in raw if not raw[name]])
         return kserve.InferResponse(
             request.id or generate_uuid(),
             self.name,

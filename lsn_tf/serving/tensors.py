@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from kserve.errors import InvalidInput
 from kserve.utils.numpy_codec import to_np_dtype
 
 MOST_AXES = 8
+MOST_IN_JSON = 2**24  # numbers of an answer, some 200 MB of text
 NUMBERS = {int, float}
 
 
@@ -95,6 +96,15 @@ def check_size(name: str, count: int, most: int) -> None:
     """Raises TooLarge if a tensor has more than `most` numbers."""
     if count > most:
         raise TooLarge(f"{name}: expected at most {most} numbers (--max_pixels). Received {count}.")
+
+
+def check_size_of_json(arrays: Iterable[np.ndarray]) -> None:
+    """Raises TooLarge if an answer would have more than `MOST_IN_JSON` numbers in JSON."""
+    if (count := sum(array.size for array in arrays)) > MOST_IN_JSON:
+        raise TooLarge(
+            f"the answer: expected at most {MOST_IN_JSON} numbers in JSON. It has {count}. Ask for raw tensors, by "
+            '"parameters": {"binary_data_output": true} of the Open Inference Protocol.'
+        )
 
 
 def check_inputs(specs: Mapping[str, Any], arrays: Mapping[str, np.ndarray], most: int) -> dict[str, np.ndarray]:

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from lsn_tf.serving.admission import BODIES_HELD, Admission, Limits
+from lsn_tf.serving.admission import BODIES_DRAINED, BODIES_HELD, Admission, Limits
 
-LIMITS = Limits(body_bytes=100, at_once=2, waiting=3, body_seconds=0.05)
+LIMITS = Limits(body_bytes=100, json_bytes=100, at_once=2, waiting=3, body_seconds=0.05)
 
 
 class Application:
@@ -95,6 +95,43 @@ def test_a_body_that_is_too_large_is_refused_and_forgotten(chunks, length):
         status, body = await ask(server, chunks, length=length)
         assert status == 413 and "at most 100 bytes" in json.loads(body)["error"]
         assert (server._held_bytes, server._inside) == (0, 0)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("chunks, read", [(3, 3), (1000, BODIES_DRAINED + 1)])
+def test_what_is_refused_is_read_on_to_its_end_or_to_a_bound(chunks, read):
+    """A client that sends all before it reads finds the answer, not a connection that was reset."""
+
+    async def run():
+        happened, incoming = [], iter(range(1, chunks + 1))
+
+        async def receive():
+            happened.append("read")
+            return {"type": "http.request", "body": b"x" * 100, "more_body": next(incoming) < chunks}
+
+        async def send(message):
+            last = message["type"] == "http.response.body" and not message.get("more_body")
+            happened.append("closed" if last else "answered")
+
+        scope = {"type": "http", "method": "POST", "headers": [(b"content-length", b"%d" % (100 * chunks))]}
+        await Admission(Application(), LIMITS)(scope, receive, send)
+        assert happened == ["answered", "answered", *read * ["read"], "closed"]
+
+    asyncio.run(run())
+
+
+def test_a_client_that_asks_first_is_refused_before_it_sends():
+    async def run():
+        server, sent = Admission(Application(), LIMITS), []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/"}
+        headers = [(b"content-length", b"101"), (b"expect", b"100-continue")]
+        await server({**scope, "headers": headers}, None, send)  # it would be told to send by what is None
+        assert sent[0]["status"] == 413
 
     asyncio.run(run())
 

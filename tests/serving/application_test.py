@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threshold_model import IMAGE, SPACING, V1, V2, raw_request, read_raw
 
+from lsn_tf.serving import tensors
+
 COLUMNS = {"image": IMAGE.tolist(), "spacing": SPACING.tolist()}
 TENSORS = [
     {"name": "image", "shape": list(IMAGE.shape), "datatype": "INT16", "data": IMAGE.ravel().tolist()},
@@ -190,8 +192,25 @@ def test_what_this_server_lacks_is_not_found(client):
 def test_too_much_is_refused_as_such(client):
     answer = client.post(V1, json={"inputs": COLUMNS | {"image": [[[[0]] * 10_001]]}})
     assert answer.status_code == 413 and "at most 10000 numbers" in answer.json()["error"]
+    for address in (V1, V2):
+        answer = client.post(address, content=b" " * 150_001)
+        assert answer.status_code == 413 and "at most 150000 bytes of JSON" in answer.json()["error"]
     answer = client.post(V1, content=b" " * 200_001)
     assert answer.status_code == 413 and "at most 200000 bytes" in answer.json()["error"]
+
+
+def test_too_long_an_answer_in_json_is_refused_and_given_raw(client, monkeypatch):
+    monkeypatch.setattr(tensors, "MOST_IN_JSON", IMAGE.size)
+    only = [{"name": "phi"}]
+    for address, body in (
+        (V1, {"inputs": COLUMNS}),
+        (V1, {"instances": [{"image": IMAGE[0].tolist(), "spacing": SPACING[0].tolist()}] * 2}),
+        (V2, {"inputs": TENSORS}),
+    ):
+        answer = client.post(address, json=body)
+        assert answer.status_code == 413 and "at most 24 numbers in JSON. It has 72." in answer.json()["error"]
+    assert client.post(V2, json={"inputs": TENSORS, "outputs": only}).status_code == 200
+    assert client.post(V2, json={"inputs": TENSORS, "parameters": {"binary_data_output": True}}).status_code == 200
 
 
 def test_a_model_that_answers_what_is_not_finite_is_not_believed(client, model, monkeypatch):

@@ -12,7 +12,7 @@ from lsn_tf.serving.segmentation_model import SegmentationModel
 from lsn_tf.serving.served_models import open_served_model
 
 MOST_NUMBERS = 10_000
-LIMITS = Limits(body_bytes=200_000, at_once=2, waiting=4)
+LIMITS = Limits(body_bytes=200_000, json_bytes=150_000, at_once=2, waiting=4)
 
 
 @pytest.fixture(scope="session")

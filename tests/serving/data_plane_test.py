@@ -8,12 +8,14 @@ from kserve.errors import InvalidInput
 from threshold_model import IMAGE, LENGTH, SPACING, raw_request
 
 from lsn_tf.serving.data_plane import FixedModels, TensorPlane
+from lsn_tf.serving.tensors import TooLarge
 
+MOST = 10_000  # bytes of JSON
 ARRAYS = {"image": IMAGE, "spacing": SPACING}
 
 
 def decode(body, headers):
-    return TensorPlane(None).decode(body, headers, protocol_version="v2", model_name="threshold")[0]
+    return TensorPlane(None, MOST).decode(body, headers, protocol_version="v2", model_name="threshold")[0]
 
 
 def test_raw_tensors_share_the_memory_of_the_body():
@@ -50,8 +52,16 @@ def test_a_size_that_is_none_is_refused(size):
 
 def test_headers_of_cloud_events_mean_nothing():
     headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "x", "ce-type": "y"}
-    assert TensorPlane(None).decode(b'{"data": 1}', headers) == ({"data": 1}, {})
-    assert TensorPlane(None).encode("threshold", {"a": 1}, headers, {})[0] == b'{"a":1}'
+    assert TensorPlane(None, MOST).decode(b'{"data": 1}', headers) == ({"data": 1}, {})
+    assert TensorPlane(None, MOST).encode("threshold", {"a": 1}, headers, {})[0] == b'{"a":1}'
+
+
+def test_json_is_bounded_and_raw_tensors_after_it_are_not():
+    body, headers = raw_request({"image": np.zeros((100, 100)), "spacing": SPACING}, {})
+    assert decode(body, headers).inputs[0].data.shape == (100, 100)
+    padded = b" " * MOST + body
+    with pytest.raises(TooLarge, match=r"at most 10000 bytes of JSON \(--max_json_mib\)"):
+        decode(padded, headers | {LENGTH: str(MOST + int(headers[LENGTH]))})
 
 
 @pytest.mark.parametrize("method", ["load", "unload"])
