@@ -8,8 +8,9 @@ Open the address that it prints. The page shows the scan in three planes and in 
 package: no internet is needed), and over it the contours of the level set equation (LSE), of networks (LSN, U-Net), of
 a mask and of a reference, one over the other or side by side, with Dice. Click a point, or draw a contour, and the
 front evolves from it: by the LSE, or by the speed that an LSN has learned; in one slice or in space. A slider goes
-through phi(t). What is shown can be downloaded as NIfTI; it lies voxel on voxel on the scan. Mouse and keys are those
-of ITK-SNAP; ? tells them.
+through phi(t). To the contour of a mask or of a network a front is added, so that a click corrects it; your own it
+replaces. What is shown can be downloaded as NIfTI; it lies voxel on voxel on the scan. What is not downloaded is lost
+with Ctrl-C; the page asks before it is closed. Mouse and keys are those of ITK-SNAP; ? tells them.
 
 A scan is a NIfTI file or the folder of a DICOM series. --model names runs, SavedModels or packaged weights, with commas
 between. Without it the packaged weights are taken, where there are some.

@@ -1,6 +1,7 @@
 """The command serves this machine alone, says what is wrong in one line, and its page works in a real browser."""
 
 import contextlib
+import io
 import re
 import signal
 import socket
@@ -11,6 +12,8 @@ import nibabel
 import numpy as np
 import pytest
 from browsers import chromium, new_tab
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
 
 from lsn_tf.data.phantoms import make_scan
 from lsn_tf.data.volumes import write_scan
@@ -31,15 +34,26 @@ def files(patient, tmp_path_factory):
     return write_scan(patient, tmp_path_factory.mktemp("scan"))
 
 
+@pytest.fixture(scope="module")
+def part(files, tmp_path_factory):
+    """A mask that lacks a half of the liver."""
+    reference = nibabel.load(files[1])
+    voxels = np.asarray(reference.dataobj).copy()
+    voxels[: int(np.nonzero(voxels)[0].mean())] = 0
+    path = tmp_path_factory.mktemp("mask") / "part.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(voxels, reference.affine), path)
+    return path
+
+
 def command(*flags):
     return [sys.executable, "-m", "lsn_tf.view", *map(str, flags)]
 
 
 @pytest.fixture(scope="module")
-def server(files):
-    """The address of a server on the scan with its reference."""
+def server(files, part):
+    """The address of a server on the scan with its reference, a mask to correct, and the packaged networks."""
     process = subprocess.Popen(
-        command(files[0], f"--reference={files[1]}", "--port=0"),
+        command(files[0], f"--reference={files[1]}", f"--mask={part}", "--port=0"),
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -101,11 +115,45 @@ def picture(tab):
     return tab.evaluate(script)
 
 
+def depths(tab, key, shape):
+    """Returns what the page holds of a layer."""
+    script = "(key) => Array.from(window.page.view.layers.find((layer) => layer.key === key).depths)"
+    return np.array(tab.evaluate(script, key)).reshape(shape)
+
+
+@contextlib.contextmanager
+def evolution(tab):
+    """Waits until the evolution that is begun within is over, and shown."""
+    before = tab.evaluate("window.page.view.evolution?.number ?? 0")
+    yield
+    ended = f"view.evolution?.number > {before} && view.evolution.reason"
+    wait_for(tab, f"{ended} && view.layers.every((layer) => layer.drawn === layer.version)")
+
+
+def middle_of(mask):
+    """Returns (x, y), the pixel of a mask that is deepest in it."""
+    row, column = np.unravel_index(distance_transform_edt(mask).argmax(), mask.shape)
+    return int(column), int(row)
+
+
+def in_space(tab, key):
+    """Returns the picture of the view in space, (height, width, 3), once it shows a layer as it is, None for none."""
+    script = """(key) => { const { view, space } = window.page;
+      const shown = view.layers.filter((layer) => space.shown.get(layer.key)?.mesh && !space.busy);
+      return key === null ? shown.length === 0
+        : shown.length === 1 && shown[0].key === key && space.shown.get(key).version === shown[0].version; }"""
+    tab.wait_for_function(script, arg=key)
+    return np.asarray(Image.open(io.BytesIO(tab.locator("#space").screenshot())).convert("RGB")).astype(int)
+
+
 @pytest.mark.slow
 def test_a_user_looks_corrects_and_saves(tab, patient, tmp_path):
     liver = patient.label > 0
     start = int(liver.sum(axis=(1, 2)).argmax())
     assert shown(tab, "cursor")[2] == start  # where most is marked
+    assert (shown(tab, "selected"), shown(tab, "combination")) == ("mask", "add")  # it was given to be corrected
+    tab.click("[data-layer=yours]")
+    assert (shown(tab, "selected"), shown(tab, "combination")) == ("yours", "new")
     # Scroll, and keys, as in ITK-SNAP.
     tab.mouse.move(*place(tab, shown(tab, "cursor")))
     tab.mouse.wheel(0, -100)
@@ -159,6 +207,98 @@ def test_a_user_looks_corrects_and_saves(tab, patient, tmp_path):
     assert values[start][seed[1], seed[0]] == 1 and not np.delete(values, start, axis=0).any()
     depths = np.array(tab.evaluate("Array.from(window.page.view.layers[0].depths)")).reshape(values.shape)
     np.testing.assert_array_equal(values > 0, depths > 0)
+
+
+@pytest.mark.slow
+def test_a_drawn_contour_evolves(tab, patient):
+    liver = patient.label > 0
+    z = shown(tab, "cursor")[2]
+    x, y = middle_of(liver[z])
+    tab.click("[data-layer=yours]")
+    tab.keyboard.press("3")
+    corners = [(x + 5 * np.cos(turn), y + 5 * np.sin(turn), z) for turn in np.linspace(0, 2 * np.pi, 24)]
+    tab.mouse.move(*place(tab, corners[0]))
+    tab.mouse.down()
+    for corner in corners[1:]:
+        tab.mouse.move(*place(tab, corner))
+    with evolution(tab):
+        tab.mouse.up()
+    result = shown(tab, "evolution")
+    drawn_ml = np.pi * 5**2 * np.prod(patient.spacing_mm) / 1000
+    assert result["ml"][0] == pytest.approx(drawn_ml, rel=0.15) and result["ml"][-1] > 2 * drawn_ml
+    assert result["dice"][-1] > max(0.6, result["dice"][0])
+
+
+@pytest.mark.slow
+def test_a_front_evolves_by_the_speed_that_a_network_has_learned(tab, patient):
+    z = shown(tab, "cursor")[2]
+    tab.click("[data-layer=yours]")
+    tab.click("[data-equation=lsn]")
+    tab.keyboard.press("4")
+    with evolution(tab):
+        tab.mouse.click(*place(tab, (*middle_of(patient.label[z] > 0), z)))
+    result = shown(tab, "evolution")
+    assert result["equation"] == "LSN" and tab.inner_text("[data-layer=yours] .title") == "Yours (LSN)"
+    assert result["dice"][-1] > max(0.6, result["dice"][0])
+
+
+@pytest.mark.slow
+def test_a_click_corrects_the_mask_of_a_network(tab, patient):
+    liver = patient.label > 0
+    wait_for(tab, "view.layers.find((layer) => layer.key === 'unet').ready && !view.jobs.length")
+    tab.click("[data-layer=unet]")
+    assert shown(tab, "combination") == "add"
+    network = depths(tab, "unet", liver.shape)
+    z = int((liver & (network <= 0)).sum(axis=(1, 2)).argmax())
+    tab.evaluate("(z) => window.page.moveTo([...window.page.view.cursor.slice(0, 2), z])", z)
+    tab.keyboard.press("4")
+    with evolution(tab):
+        tab.mouse.click(*place(tab, (*middle_of(liver[z] & (network[z] <= 0)), z)))
+    before, after = network > 0, depths(tab, "unet", liver.shape) > 0
+    assert (after >= before).all() and after[z].sum() > before[z].sum()
+    np.testing.assert_array_equal(np.delete(after, z, axis=0), np.delete(before, z, axis=0))
+    tab.keyboard.press("Control+z")
+    wait_for(tab, "!view.evolution && view.layers.every((layer) => layer.drawn === layer.version)")
+    np.testing.assert_array_equal(depths(tab, "unet", liver.shape), network)
+
+
+@pytest.mark.slow
+def test_the_view_in_space_shows_the_surface_of_the_chosen_contour(tab):
+    tab.click("[data-layer=reference]")
+    surface = in_space(tab, "reference")
+    tab.keyboard.press("s")
+    without = in_space(tab, None)
+    covered = (np.abs(surface - without).max(axis=-1) > 30).mean()
+    assert 0.01 < covered < 0.9
+    assert without.std() > 1  # the bones remain
+    green = surface[np.abs(surface - without).max(axis=-1) > 30].mean(axis=0)
+    assert green.argmax() == 1  # the colour of the reference
+
+
+@pytest.mark.slow
+def test_corrections_that_were_not_downloaded_are_not_left_unasked(tab, patient):
+    asked = []
+
+    def leave(dialog):
+        asked.append(dialog.type)
+        dialog.accept()
+
+    tab.on("dialog", leave)
+    z = shown(tab, "cursor")[2]
+    tab.click("[data-layer=mask]")
+    tab.keyboard.press("4")
+    with evolution(tab):
+        tab.mouse.click(*place(tab, (*middle_of(patient.label[z] > 0), z)))
+    tab.reload()
+    assert asked == ["beforeunload"]
+    tab.wait_for_selector("body[data-ready]")
+    for key in ("mask", *tab.evaluate("window.page.view.layers.filter((one) => one.can_undo).map((one) => one.key)")):
+        tab.click(f"[data-layer={key}]")
+        with tab.expect_download():
+            tab.click("#exports [data-what=mask]")
+    tab.reload()
+    assert asked == ["beforeunload"]
+    tab.wait_for_selector("body[data-ready]")
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ export class Controls {
     find("undo").addEventListener("click", () => page.ask("/undo", { layer: view.selected }));
     find("clear").addEventListener("click", () => page.ask("/clear", { layer: view.selected }));
     find("go-on").addEventListener("click", () => page.evolve({}, "new"));
+    find("exports").addEventListener("click", () => { this.selected.saved = this.selected.version; });
     find("help-button").addEventListener("click", () => find("help").showModal());
     for (const [name, text] of Object.entries(SHOWN_PARAMETERS)) this.addParameter(name, text);
     new ResizeObserver(() => this.showEvolution()).observe(find("curve"));

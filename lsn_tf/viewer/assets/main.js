@@ -38,6 +38,9 @@ export class Page {
     this.goToLargestSlice();
     if (view.layers.some((layer) => layer.key === "mask")) this.select("mask"); // it was given to be corrected
     takeInput(this);
+    window.addEventListener("beforeunload", (event) => { // the browser asks whether to leave
+      if (this.unsaved) event.preventDefault();
+    });
     document.getElementById("loading").remove();
     document.body.dataset.ready = "true";
     for (const layer of view.layers.filter((one) => one.network && !one.ready)) this.ask("/segment", { layer: layer.key });
@@ -149,8 +152,14 @@ export class Page {
   }
 
   select(key) {
+    view.combination = key === "yours" ? "new" : "add"; // a contour that was given is corrected
     this.set("selected", key);
     this.space.refreshLater();
+  }
+
+  // Whether a contour has changes that have not been downloaded.
+  get unsaved() {
+    return view.layers.some((layer) => layer.can_undo && layer.saved !== layer.version);
   }
 
   setShown(layer, shown) {
