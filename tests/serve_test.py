@@ -87,6 +87,89 @@ def test_a_whole_ct_passes_by_default_and_a_client_reads_why_a_longer_one_does_n
         assert ask(port, "/v2/health/ready")[0] == 200
 
 
+def hostile_bodies(rng):
+    """Yields (path, body, headers) of some 200 requests that no server should answer with 200, nor with 5xx."""
+    v1, v2 = f"/v1/models/{NAME}:predict", f"/v2/models/{NAME}/infer"
+    asked, raw = json_question(IMAGE, SPACING), raw_question(IMAGE, SPACING)
+    length = raw.headers["Inference-Header-Content-Length"]
+    of_v2 = json.loads(raw.body[: int(length)])
+    for question in (asked, raw):
+        for cut in rng.integers(1, len(question.body) - 1, 20):  # truncated
+            yield question.path, question.body[:cut], question.headers
+        for _ in range(20):  # not UTF-8, somewhere in the JSON
+            at = int(rng.integers(0, int(length) if question is raw else len(asked.body)))
+            yield question.path, question.body[:at] + b"\xff\xfe" + question.body[at + 2 :], question.headers
+    for path in (v1, v2):
+        for deep in (
+            b"[" * 100_000,
+            b'{"inputs":' * 50_000,
+            b"[" * 2000 + b"]" * 2000,
+            b'{"a":' * 900 + b"1" + b"}" * 900,
+        ):
+            yield path, deep, asked.headers
+        for kind in (
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "application/xml",
+            "application/x-protobuf",
+            "\xff",
+        ):
+            yield path, rng.bytes(100), {"Content-Type": kind}
+        for size in (1, 10, 1000, 100_000):
+            yield path, b"\0" * size, {}
+            yield path, rng.bytes(size), {}
+    for wrong in ("-1", "0", "1", str(int(length) - 1), str(int(length) + 1), "9" * 18, "9" * 400, "x", "1e3", "0x10"):
+        yield v2, raw.body, {**raw.headers, "Inference-Header-Content-Length": wrong}
+    numbers = (-1, 0, -(2**31), 2**31, 2**62, 10**30, 1.5, "12", None, True, [], 13, 11)
+    for number in numbers:  # sizes of tensors that lie
+        tensor = {**of_v2["inputs"][0], "parameters": {"binary_data_size": number}}
+        yield v2, *_with_head({"inputs": [tensor, of_v2["inputs"][1]]}, raw, int(length))
+    shapes = (
+        [-1, 2, 3, 1],
+        [1, -2, -3, 1],
+        [2**31, 2**31, 1, 1],
+        [2**62, 4, 1, 1],
+        [0],
+        [],
+        [1] * 40,
+        [1.5],
+        "x",
+        None,
+    )
+    for shape in (*shapes, [10**30, 1, 1, 1], [1, 2, 3, 1, -1], {"a": 1}, [[1]]):
+        tensor = {**of_v2["inputs"][0], "shape": shape}
+        yield v2, *_with_head({"inputs": [tensor, of_v2["inputs"][1]]}, raw, int(length))
+        plain = {"name": "image", "datatype": "INT16", "shape": shape, "data": IMAGE.ravel().tolist()}
+        yield v2, json.dumps({"inputs": [plain]}).encode(), {"Content-Type": "application/json"}
+    for huge in ("1e400", "1e39", "9" * 400, "-1e39", "NaN", "Infinity", '"60"', "true", "null", "[]", "{}"):
+        body = asked.body.replace(b"60", huge.encode(), 1)
+        yield v1, body, asked.headers
+        yield v2, body, asked.headers
+    for name in ("none", "", 3, None, [], {}, "../evolve", "x" * 10_000):
+        yield v2, json.dumps({"inputs": [], "parameters": {"signature_name": name}}).encode(), {}
+        yield v1, json.dumps({"inputs": {}, "signature_name": name}).encode(), {}
+
+
+def _with_head(request, raw, length):
+    head = json.dumps(request).encode()
+    return head + raw.body[length:], {**raw.headers, "Inference-Header-Content-Length": str(len(head))}
+
+
+@pytest.mark.slow
+def test_hostile_bodies_are_refused_with_a_reason_and_the_process_answers_on(folder, rng):
+    bodies = list(hostile_bodies(rng))
+    assert len(bodies) >= 200
+    with running_server(f"--model={folder}") as (process, port):
+        for n, (path, body, headers) in enumerate(bodies):
+            status, content = ask(port, path, body, headers)
+            told = f"{n}: {path} {body[:80]} {headers}: {status} {content[:200]}"
+            assert 400 <= status < 500 and json.loads(content)["error"], told
+        assert process.poll() is None and ask(port, "/v2/health/ready")[0] == 200
+        question = json_question(IMAGE, SPACING)
+        status, content = ask(port, question.path, question.body, question.headers)
+        assert status == 200 and json.loads(content)["outputs"]["phi"] == (IMAGE - 100).tolist()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number, after_s", [(signal.SIGINT, 0.0), (signal.SIGINT, 1.0), (signal.SIGTERM, 0.5)])
 def test_a_start_is_interrupted_in_one_line(folder, number, after_s):
