@@ -72,9 +72,21 @@ def open_signature(
     Raises:
         ValueError: if the folder holds no SavedModel, or one without it.
     """
-    loaded = load_saved_model(folder)
-    if name not in loaded.signatures:
+    signatures_there = open_signatures(folder)
+    if name not in signatures_there:
         raise _not_ours(folder, f"one without the signature {name}")
+    return signatures_there[name]
+
+
+def open_signatures(
+    folder: pathlib.Path,
+) -> dict[str, Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]]:
+    """Returns all functions of a SavedModel by name, see `open_signature`."""
+    loaded = load_saved_model(folder)
+    return {name: _on_arrays(loaded, name) for name in sorted(loaded.signatures)}
+
+
+def _on_arrays(loaded, name: str) -> Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]:
     signature = loaded.signatures[name]
     specs = signature.structured_input_signature[1]
 

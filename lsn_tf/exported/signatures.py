@@ -52,12 +52,19 @@ def signatures(model: AnySize) -> dict[str, Signature]:
     """
     as_graph_loops(model.model)
     slices = segmentation(model)
-    found = {_name("serving_default", "serving", dtype): _of_slices(slices, dtype) for dtype in SLICE_DTYPES}
+    found = {signature_name("serving", dtype): _of_slices(slices, dtype) for dtype in SLICE_DTYPES}
     if model.model.given_contour is None:
-        found |= {_name("volume", "volume", dtype): _of_volume(slices, dtype) for dtype in VOLUME_DTYPES}
+        found |= {signature_name("volume", dtype): _of_volume(slices, dtype) for dtype in VOLUME_DTYPES}
     if solves_one_equation(model.model):
         found |= {"evolve": _evolving(model), "evolve_mask": _evolving_mask(model)}
     return found
+
+
+def signature_name(kind: str, dtype: str) -> str:
+    """Returns the name of the function "serving" or "volume" for images of this type."""
+    if dtype == "float32":
+        return {"serving": "serving_default"}.get(kind, kind)
+    return f"{kind}_{dtype}"
 
 
 def outputs(phi) -> dict[str, tf.Tensor]:
@@ -233,10 +240,6 @@ def _all_finite(tensor, name: str):
 
 def _must(condition, *data):
     return tf.debugging.Assert(condition, data, summarize=8)
-
-
-def _name(of_float32: str, start: str, dtype: str) -> str:
-    return of_float32 if dtype == "float32" else f"{start}_{dtype}"
 
 
 def _spec(shape: Sequence[int | None], dtype: str, name: str) -> tf.TensorSpec:
