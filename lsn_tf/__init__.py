@@ -3,11 +3,12 @@
 import importlib
 import os
 
-from lsn_tf.silence import import_tensorflow_silently
+from lsn_tf.silence import import_tensorflow_silently, is_command
 
 if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow reports a machine without a GPU as an error
-    import_tensorflow_silently()
+    if is_command():
+        import_tensorflow_silently()
 _HOMES = {
     "AnySize": "lsn_tf.models",
     "LevelSetEvolution": "lsn_tf.layers",

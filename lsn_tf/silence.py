@@ -1,9 +1,10 @@
-"""TensorFlow starts without a word: what its C++ greets with whatever its log level says, as it does since 2.19."""
+"""Commands start without a word of TensorFlow's: its C++ greets whatever its log level says, as it does since 2.19."""
 
 import contextlib
 import importlib.abc
 import importlib.util
 import os
+import pathlib
 import sys
 from collections.abc import Iterator
 
@@ -20,6 +21,11 @@ class _SilentImport(importlib.abc.MetaPathFinder):
             start = spec.loader.exec_module
             spec.loader.exec_module = lambda module: _silently(start, module)
         return spec
+
+
+def is_command() -> bool:
+    """Whether this is `lsn-tf` or `python -m`; to those who import the package TensorFlow may say what it likes."""
+    return pathlib.Path(next(iter(getattr(sys, "argv", [])), "")).name in ("lsn-tf", "-m")
 
 
 def import_tensorflow_silently() -> None:

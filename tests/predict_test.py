@@ -174,7 +174,7 @@ def test_dicom_goes_the_way_of_nifti_voxel_by_voxel(tmp_path):
 @pytest.mark.skipif(not (REAL / "ct-3slice").is_dir(), reason="no real DICOM series there")
 def test_a_real_series_comes_back_as_dicom_seg_with_the_liver_in_it(tmp_path, monkeypatch):
     """By the packaged network; the liver is marked by hand in a DICOM-SEG that came with the series."""
-    monkeypatch.setattr(verb, "open_segmenter", open_segmenter)
+    monkeypatch.setattr(segmenters, "open_segmenter", open_segmenter)
     folder, reader = REAL / "ct-3slice", SimpleITK.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
     SimpleITK.WriteImage(reader.Execute(), str(tmp_path / "itk.nii.gz"))
