@@ -15,6 +15,10 @@ Topics:
     solver  100 steps of the level set equation, against the tools that people use, as far as they are installed;
             batches, several sizes and numbers of steps, and memory
     train   a training step with and without XLA for the level set steps, in float32 and bfloat16
+    training slices a second in whole training steps, of --batch_size slices each in --mixed_precision, on the backend
+            that KERAS_BACKEND names: against the same U-Net in PyTorch, where it is installed, and against the roofline
+            of this device by a matrix product and a copy. On a GPU that JAX and PyTorch share put
+            XLA_PYTHON_CLIENT_PREALLOCATE=false before the command
 
 Times are medians over --repeats, on synthetic data, taken in turns; a ratio is against the first row of its group.
 """
@@ -50,15 +54,21 @@ from lsn_tf.studies.border_distances import PEERS, mask_pairs
 from lsn_tf.studies.kernel_works import parts, readers, wholes
 from lsn_tf.studies.peers import Problem, expanding_contour, peers
 from lsn_tf.studies.process_costs import Work, costs_in_turns
+from lsn_tf.studies.roofline import measured_peak, peak_works
 from lsn_tf.studies.served_load import Load, ask_at_once, json_question, memory_mib, raw_question, running_server
+from lsn_tf.studies.training_speed import device, peak_rows, speed_rows, steps_in_a_row, torch_works, versions
+from lsn_tf.studies.training_steps import TrainingSteps, training_steps
 from lsn_tf.surface_distances import surface_distances
+from lsn_tf.train import Config, fit_options
 from lsn_tf.training.deep_supervision import masks_for
-from lsn_tf.training.fitting import FitOptions, compiled_model
+from lsn_tf.training.fitting import FitOptions, check_backend, compiled_model
 
 WINDOW_HU = (-100.0, 400.0)
 BATCH_SIZE = 16
+PRECISIONS = ("float32", "bfloat16")
 DRAINED_BATCHES = 50  # in a row, so that what was prefetched does not count
 VOLUMES = range(0, 131, 16)
+TRAINED = {"lsn": ("lsn", "muon"), "unet": ("unet", "muon"), "unet, Adam": ("unet", "adam")}  # model and optimiser
 TRAIN_VARIANTS = (("float32", False), ("float32", True), ("bfloat16", False), ("bfloat16", True))
 
 MASK_SIZE, MASK_SLICES = 384, 96
@@ -145,6 +155,42 @@ def benchmark_train(slices: Slices, repeats: int) -> dict[str, float]:
                 continue  # it has no level set steps
             works[f"{preset}, {precision}{', XLA' if jit else ''}"] = train_step(preset, slices, precision, jit)
     return medians_in_turns(works, repeats)
+
+
+def benchmark_training(image_size: int, batch_size: int, precision: str, repeats: int) -> list[dict[str, Any]]:
+    """Times whole training steps of LSN and U-Net, of the U-Net in PyTorch, and what the device reaches.
+
+    Raises:
+        ValueError: if the networks do not take slices of this size, or the backend does not train.
+    """
+    check_backend(multi_gpu=False)
+    sizes = {"image_size": image_size, "batch_size": batch_size, "mixed_precision": precision}
+    configs = {
+        name: Config(model, optimizer=optimizer, window_hu=WINDOW_HU, epochs=1, augment=False, **sizes)
+        for name, (model, optimizer) in TRAINED.items()
+    }
+    slices = gather_slices(make_scans(VOLUMES[:2]), image_size)
+    batch = np.arange(batch_size) % len(slices)
+    image, mask, spacing = (getattr(slices, name)[batch] for name in ("image", "mask", "spacing"))
+    steps = {name: _steps(config, image, mask, spacing) for name, config in configs.items()}
+    makes = {name: of_model.make for name, of_model in steps.items()}
+    makes |= torch_works(build_model("unet", WINDOW_HU), image, mask, precision)
+    count, peaks = steps_in_a_row(), peak_works(precision)
+    works = {name: functools.partial(make, count) for name, make in makes.items()}
+    times = medians_in_turns({**works, **peaks}, repeats)
+    of_device = {name: times[name] for name in peaks}
+    of_steps = {name: times[name] / count for name in works}
+    costs = {name: of_model.cost for name, of_model in steps.items()}
+    rows = speed_rows(of_steps, costs, measured_peak(of_device), batch_size)
+    group = f"training, batches of {batch_size}, {_size((image_size, image_size))}, {precision}"
+    peak_group = f"what the device reaches, {precision}"
+    return [{"group": group, **row} for row in rows] + [{"group": peak_group, **row} for row in peak_rows(of_device)]
+
+
+def _steps(config: Config, image: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> TrainingSteps:
+    keras.utils.set_random_seed(config.seed)
+    model = compiled_model(fit_options(config), steps=100)
+    return training_steps(model, {"image": image, "spacing": spacing}, masks_for(model, mask))
 
 
 def benchmark_metrics(repeats: int) -> list[dict[str, Any]]:
@@ -339,6 +385,9 @@ TOPICS = {
     "serve": lambda model, image_size, requests, **_: benchmark_serve(model, image_size, requests),
     "solver": lambda repeats, **_: benchmark_solver(repeats),
     "train": _on_slices(benchmark_train),
+    "training": lambda image_size, batch_size, mixed_precision, repeats, **_: benchmark_training(
+        image_size, batch_size, mixed_precision, repeats
+    ),
 }
 
 
@@ -351,6 +400,8 @@ def benchmark(
     requests: int = REQUESTS,
     matrix: int = MATRIX,
     slices: Sequence[int] = SLICES,
+    batch_size: int = BATCH_SIZE,
+    mixed_precision: str = "float32",
 ) -> dict[str, Any]:
     """Runs a topic. Returns its rows with "group", "what", "seconds" and "ratio" to the first row of the group.
 
@@ -365,8 +416,14 @@ def benchmark(
         requests=requests,
         matrix=matrix,
         slices=slices,
+        batch_size=batch_size,
+        mixed_precision=mixed_precision,
     )
-    return {"topic": topic, "repeats": repeats, "machine": machine(), "load": [*before, *_load()], "rows": rows}
+    results = {"topic": topic, "repeats": repeats, "machine": machine(), "load": [*before, *_load()]}
+    if topic == "training":
+        results |= {"backend": keras.backend.backend(), "device": device(), "versions": versions()}
+        results |= {"image_size": image_size, "batch_size": batch_size, "mixed_precision": mixed_precision}
+    return {**results, "rows": rows}
 
 
 def _load() -> list[float]:
@@ -386,6 +443,17 @@ def print_results(results: Mapping[str, Any]) -> None:
                 f"  {row['what']:<50} {row['seconds']:9.3f} s {row['cpu_seconds']:9.3f} CPU s {row['mib']:8.0f} MiB "
                 f"{row['ratio']:8.2f} x" + (f" {row['beyond_mib']:+8.0f} MiB" if "beyond_mib" in row else "")
             )
+        elif "slices_per_second" in row:
+            beside = f"{row['of_pytorch']:6.2f} of PyTorch" if "of_pytorch" in row else ""
+            if "of_roofline" in row:
+                beside += f" {row['of_roofline']:7.3f} of the roofline ({row['bound']})"
+            print(
+                f"  {row['what']:<38} {row['slices_per_second']:9.1f} slices/s {1e3 * row['seconds']:9.2f} ms{beside}"
+            )
+        elif "flops_per_second" in row:
+            print(f"  {row['what']:<38} {row['flops_per_second'] / 1e9:9.1f} GFLOP/s")
+        elif "bytes_per_second" in row:
+            print(f"  {row['what']:<38} {row['bytes_per_second'] / 1e9:9.1f} GB/s")
         elif "per_second" in row:
             print(
                 f"  {row['what']:<12} {row['per_second']:9.1f} a second {1e3 * row['seconds']:9.1f} ms median "
@@ -403,13 +471,15 @@ def main() -> dict[str, Any]:
     """Reads the flags and measures."""
     values = flags.FLAGS
     names = ("topic", "image_size", "repeats", "kernels", "model", "requests", "matrix", "slices")
-    return benchmark(**{name: values[name].value for name in names})
+    return benchmark(**{name: values[name].value for name in (*names, "batch_size", "mixed_precision")})
 
 
 def define_flags() -> None:
     """Defines the flags of this command."""
     flags.DEFINE_enum("topic", "train", sorted(TOPICS), "What to measure; also as the first word after the command.")
-    flags.DEFINE_integer("image_size", 128, "Side of the slices of data, serve and train, pixels.")
+    flags.DEFINE_integer("image_size", 128, "Side of the slices of data, serve, train and training, pixels.")
+    flags.DEFINE_integer("batch_size", BATCH_SIZE, "Slices a step of training.", lower_bound=1)
+    flags.DEFINE_enum("mixed_precision", "float32", PRECISIONS, "Of the convolutions of training.")
     flags.DEFINE_integer("kernels", KERNELS, "Number of the kernels of that topic.", lower_bound=1000)
     flags.DEFINE_string("model", None, "What serve serves, see python -m lsn_tf.serve (default: the packaged weights).")
     flags.DEFINE_integer("requests", REQUESTS, "Requests over which serve watches memory.", lower_bound=10 * PARTS)

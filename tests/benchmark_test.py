@@ -2,18 +2,24 @@
 
 import contextlib
 import dataclasses
+import re
+import time
 from types import SimpleNamespace
 
+import keras
 import nibabel
 import numpy as np
+import pytest
 
 from lsn_tf import benchmark
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import gather_slices
+from lsn_tf.studies import roofline
 from lsn_tf.studies.border_distances import PEERS, mask_pairs
 from lsn_tf.studies.peers import expanding_contour, numpy_solve
 from lsn_tf.studies.process_costs import Cost
 from lsn_tf.studies.served_load import Load
+from lsn_tf.studies.training_speed import PYTORCH
 from lsn_tf.surface_distances import surface_distances
 
 
@@ -122,3 +128,44 @@ def test_a_server_is_asked_by_more_and_more_clients_and_its_memory_is_read_in_tu
     assert [row["growth_mib"] for row in rows[6:]] == list(range(10))
     assert rows[0]["seconds"] == 0.505 and abs(rows[0]["p99_seconds"] - 0.9901) < 1e-9
     assert (rows[0]["per_second"], rows[0]["requests"], rows[0]["dropped"]) == (50.0, 101, 1)
+
+
+@pytest.fixture
+def small_training(monkeypatch):
+    """Networks, matrices and copies that take no time, and no PyTorch."""
+    small = {"lsn": ("lsn:width=2,scales=1,steps=2", "muon"), "unet": ("unet:filters=2-2", "adam")}
+    monkeypatch.setattr(benchmark, "TRAINED", small)
+    monkeypatch.setattr(benchmark, "torch_works", lambda *_: ())
+    monkeypatch.setattr(roofline, "SIDE_ON_CPU", 8)
+    monkeypatch.setattr(roofline, "COPIED_BYTES", 64)
+
+
+def test_training_steps_are_set_against_the_roofline(small_training, capsys):
+    results = benchmark.benchmark("training", 16, 1, batch_size=3)
+    lsn, unet, product, copy = results["rows"]
+    assert (results["image_size"], results["batch_size"], results["mixed_precision"]) == (16, 3, "float32")
+    assert (results["backend"], results["versions"]["keras"]) == ("tensorflow", keras.__version__)
+    assert lsn["slices_per_second"] * lsn["seconds"] == pytest.approx(3) and "of_pytorch" not in lsn
+    by_hand = max(unet["flops"] / product["flops_per_second"], unet["bytes"] / copy["bytes_per_second"])
+    assert unet["of_roofline"] == pytest.approx(by_hand / unet["seconds"], abs=1e-3)
+    benchmark.print_results(results)
+    assert len(re.findall("of the roofline", capsys.readouterr().out)) == 2
+
+
+def test_training_is_compared_with_pytorch_where_it_is_installed(small_training, monkeypatch):
+    sizes = []
+
+    def slow(model, image, mask, precision):
+        sizes.append((model.count_params(), image.shape, mask.shape, precision))
+        yield f"{PYTORCH}, any way", lambda count: time.sleep(0.001)
+
+    monkeypatch.setattr(benchmark, "torch_works", slow)
+    monkeypatch.setattr(benchmark, "TRAINED", {"unet": ("unet:filters=2-2", "adam")})
+    ours, theirs, *_ = benchmark.benchmark("training", 16, 1, batch_size=200, mixed_precision="bfloat16")["rows"]
+    assert sizes == [(48_833, (200, 16, 16, 1), (200, 16, 16, 1), "bfloat16")]
+    assert ours["of_pytorch"] == pytest.approx(theirs["seconds"] / ours["seconds"], abs=1e-3)
+
+
+def test_sizes_that_the_networks_do_not_take_are_refused():
+    with pytest.raises(ValueError, match="image_size must be a positive multiple of 16. Received 100"):
+        benchmark.benchmark("training", 100, 1)

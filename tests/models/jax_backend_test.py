@@ -153,3 +153,19 @@ def test_what_needs_tensorflow_says_so_in_one_line(arrays, tmp_path):
         assert done.returncode == 2
         assert message in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_training_steps_are_timed_without_tensorflow_and_bad_sizes_refused_in_one_line():
+    sizes = ["--image_size=32", "--batch_size=2", "--repeats=1"]
+    done = run_on_jax(
+        WITHOUT_TENSORFLOW, "lsn_tf.benchmark", "training", *sizes, "--mixed_precision=bfloat16", "--json"
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    results = json.loads(done.stdout.splitlines()[-1])
+    assert (results["backend"], results["batch_size"], results["mixed_precision"]) == ("jax", 2, "bfloat16")
+    rows = {row["what"]: row for row in results["rows"]}
+    assert all(rows[name]["counted_by"] == "XLA" and rows[name]["of_roofline"] > 0 for name in ("lsn", "unet"))
+    assert rows["lsn"]["flops"] > rows["unet"]["flops"]
+
+    refused = run_on_jax(WITHOUT_TENSORFLOW, "lsn_tf.benchmark", "training", "--image_size=20", "--quiet")
+    assert refused.returncode == 2 and "multiple of 16. Received 20" in refused.stderr.splitlines()[-1]

@@ -1,0 +1,90 @@
+"""The roofline of a device: how fast it could do a piece of work, by what it does in a matrix product and in a copy.
+
+Reference: Williams, Waterman & Patterson (2009), doi:10.1145/1498765.1498785.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from lsn_tf.compilation import compiled
+from lsn_tf.studies.step_costs import StepCost
+
+SIDE_ON_CPU, SIDE_ON_ACCELERATOR = 2048, 8192  # of the matrices
+COPIED_BYTES = 2**28  # far more than a cache holds of it
+CALLS = 5  # in a row, so that starting and waiting hardly count
+PRODUCT, COPY = "matrix product", "copy"
+
+
+@dataclasses.dataclass(frozen=True)
+class Peak:
+    """What a device reaches.
+
+    Attributes:
+        flops_per_second: in a large matrix product.
+        bytes_per_second: read and written, in a large copy.
+    """
+
+    flops_per_second: float
+    bytes_per_second: float
+
+    def attainable_seconds(self, cost: StepCost) -> float:
+        """Returns the least time for a piece of work, s: of its arithmetic or of its traffic, whichever is longer."""
+        return max(cost.flops / self.flops_per_second, cost.bytes / self.bytes_per_second)
+
+    def bound(self, cost: StepCost) -> str:
+        """Returns what limits a piece of work, "arithmetic" or "memory"."""
+        arithmetic, memory = cost.flops / self.flops_per_second, cost.bytes / self.bytes_per_second
+        return "arithmetic" if arithmetic >= memory else "memory"
+
+
+def on_accelerator() -> bool:
+    """Tells whether Keras' backend computes on another device than the CPU."""
+    return any(not device.startswith("cpu") for device in keras.distribution.list_devices())
+
+
+def peak_works(precision: str) -> dict[str, Callable[[], np.ndarray]]:
+    """Returns the matrix products and the copies that show what the device reaches, `CALLS` each, on Keras' backend.
+
+    Each returns the first row, or number, of the last, float32: a device may answer before it has computed.
+
+    Args:
+        precision: of their numbers, "float32" or "bfloat16".
+    """
+    side = matrix_side()
+    rng = np.random.default_rng(0)
+    # Products with it keep their size, so that they stay numbers as those of a network are.
+    matrix = ops.cast(ops.convert_to_tensor((rng.normal(size=(side, side)) / side**0.5).astype(np.float32)), precision)
+    array = ops.ones((COPIED_BYTES // _bytes_of(precision),), precision)
+    copies = compiled(lambda x: ops.fori_loop(0, CALLS, lambda _, x: x + 1, x))
+
+    def multiply():
+        product = matrix
+        for _ in range(CALLS):
+            product = ops.matmul(product, matrix)
+        return _fetched(product[:1])
+
+    return {PRODUCT: multiply, COPY: lambda: _fetched(copies(array)[:1])}
+
+
+def measured_peak(seconds: Mapping[str, float]) -> Peak:
+    """Returns the peak by the times of the works of `peak_works`, s."""
+    flops, moved = 2 * matrix_side() ** 3, 2 * COPIED_BYTES  # a copy reads and writes
+    return Peak(CALLS * flops / seconds[PRODUCT], CALLS * moved / seconds[COPY])
+
+
+def matrix_side() -> int:
+    """Returns the side of the matrices on this device."""
+    return SIDE_ON_ACCELERATOR if on_accelerator() else SIDE_ON_CPU
+
+
+def _fetched(tensor: Any) -> np.ndarray:
+    return ops.convert_to_numpy(ops.cast(tensor, "float32"))
+
+
+def _bytes_of(precision: str) -> int:
+    return 2 if precision == "bfloat16" else 4
