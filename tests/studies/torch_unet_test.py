@@ -63,7 +63,7 @@ def test_in_bfloat16_it_learns_too_and_phi_stays_float32(image):
 
 def test_a_network_of_another_size_is_refused(monkeypatch):
     monkeypatch.setattr(UNet, "count_params", lambda self: 7)
-    with pytest.raises(ValueError, match="must have 103 parameters, as this network has. Received 7"):
+    with pytest.raises(ValueError, match="must have 61 parameters, as this network has. Received 7"):
         torch_unet.TorchUNet(UNet(WINDOW_HU, filters=(2,)))
 
 
