@@ -68,7 +68,6 @@ BATCH_SIZE = 16
 PRECISIONS = ("float32", "bfloat16")
 DRAINED_BATCHES = 50  # in a row, so that what was prefetched does not count
 VOLUMES = range(0, 131, 16)
-SMALLEST = 32  # side of a slice that all of them train on, pixels
 TRAINED = {"lsn": ("lsn", "muon"), "unet": ("unet", "muon"), "unet, Adam": ("unet", "adam")}  # model and optimiser
 TRAIN_VARIANTS = (("float32", False), ("float32", True), ("bfloat16", False), ("bfloat16", True))
 
@@ -165,11 +164,6 @@ def benchmark_training(image_size: int, batch_size: int, precision: str, repeats
         ValueError: if the networks do not take slices of this size, or the backend does not train.
     """
     check_backend(multi_gpu=False)
-    if image_size < SMALLEST or image_size % 16:
-        raise ValueError(
-            f"image_size must be a multiple of 16, {SMALLEST} at least: two pixels on the coarsest of five grids. "
-            f"Received {image_size}."
-        )
     sizes = {"image_size": image_size, "batch_size": batch_size, "mixed_precision": precision}
     configs = {
         name: Config(model, optimizer=optimizer, window_hu=WINDOW_HU, epochs=1, augment=False, **sizes)

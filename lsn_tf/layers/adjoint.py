@@ -61,5 +61,6 @@ def _gain(flux, axis):
     A difference times the pixel size is phi on one side of a border between pixels less phi on the other, so its
     derivative is a flux. XLA fuses two such terms better than one of their sum.
     """
-    none = ops.zeros_like(along(flux, axis, 0, 1))
+    shape = [1 if n == axis else length for n, length in enumerate(ops.shape(flux))]
+    none = ops.zeros(shape, flux.dtype)
     return ops.concatenate([none, flux], axis) - ops.concatenate([flux, none], axis)

@@ -168,4 +168,4 @@ def test_training_steps_are_timed_without_tensorflow_and_bad_sizes_refused_in_on
     assert rows["lsn"]["flops"] > rows["unet"]["flops"]
 
     refused = run_on_jax(WITHOUT_TENSORFLOW, "lsn_tf.benchmark", "training", "--image_size=20", "--quiet")
-    assert refused.returncode == 2 and "multiple of 16, 32 at least" in refused.stderr.splitlines()[-1]
+    assert refused.returncode == 2 and "positive multiple of 16. Received 20" in refused.stderr.splitlines()[-1]
