@@ -131,9 +131,13 @@ def export(
     return {**places, "parity": str(run.parity), "largest_difference_mm": largest} | _certified(run, certificate)
 
 
-def _of_run(run_dir: str, data_dir: str | None, arrays: str | None) -> Subject:
-    run, model, slices = _run_model_and_slices(run_dir, data_dir, arrays)
+def _of_run(run_dir: str, data_dir: str | None = None, arrays: str | None = None) -> Subject:
+    """Returns a run with slices of the fold that it has held out, or of the first one if it has held out none."""
+    run = RunDir(run_dir)
+    model = load_segmenter(run, certified=False)  # it is about to be certified
     trained = run.read_config()
+    fold = training_folds(NO_FOLD)[0] if trained["fold"] == NO_FOLD else trained["fold"]
+    slices = _slices(model, open_run_source(trained, data_dir=data_dir, arrays=arrays), fold, trained["target"])
 
     def card(certificate):
         return model_card(trained, model.model, trained["model"], _scores(run), certificate)
@@ -286,10 +290,10 @@ def write_certificate(run_dir: str) -> dict[str, Any]:
     Raises:
         FileNotFoundError: if there is no finished run in run_dir.
     """
-    run, model, inputs = _run_model_and_slices(run_dir)
-    certificate = certify(model.model, model.grid_inputs(inputs))
-    write_json(run.certificate, certificate)
-    return _certified(run, certificate)
+    subject = _of_run(run_dir)
+    certificate = certify(subject.model.model, subject.model.grid_inputs(subject.slices))
+    write_json(subject.place.certificate, certificate)
+    return _certified(subject.place, certificate)
 
 
 def _certified(run: RunDir, certificate: Mapping[str, Any]) -> dict[str, Any]:
@@ -298,19 +302,6 @@ def _certified(run: RunDir, certificate: Mapping[str, Any]) -> dict[str, Any]:
         "certified": certificate["certified"],
         "certificate_reason": certificate["reason"],
     }
-
-
-def _run_model_and_slices(
-    run_dir: str, data_dir: str | None = None, arrays: str | None = None
-) -> tuple[RunDir, AnySize, dict[str, np.ndarray]]:
-    """Returns a run, its model, and some slices as they come, with what else it is given: of the fold that the run has
-    held out, or of the first one if it has held out none."""
-    run = RunDir(run_dir)
-    model = load_segmenter(run, certified=False)  # it is about to be certified
-    trained = run.read_config()
-    fold = training_folds(NO_FOLD)[0] if trained["fold"] == NO_FOLD else trained["fold"]
-    source = open_run_source(trained, data_dir=data_dir, arrays=arrays)
-    return run, model, _slices(model, source, fold, trained["target"])
 
 
 def _slices(model: AnySize, source: Source, fold: Fold, target: str) -> dict[str, np.ndarray]:

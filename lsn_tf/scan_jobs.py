@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import glob
-import json
 import logging
 import os
 import pathlib
@@ -11,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lsn_tf.artifacts import sha256_of
+from lsn_tf.artifacts import read_json, sha256_of
 from lsn_tf.data.nifti import VolumeError
 from lsn_tf.data.results import SUFFIXES
 from lsn_tf.data.scan_files import read_header
@@ -107,12 +106,11 @@ def is_result(path: pathlib.Path) -> bool:
 def read_report(path: pathlib.Path) -> dict[str, Any] | None:
     """Returns what `predict` has reported of a scan; None for a file that is no such report, or none at all."""
     try:
-        report = json.loads(path.read_bytes())
+        report = read_json(path)
     except (OSError, ValueError, RecursionError):
         return None
     kinds = {"input": str, "files": dict, "settings": dict}
-    is_report = isinstance(report, dict) and all(isinstance(report.get(name), kind) for name, kind in kinds.items())
-    return report if is_report else None
+    return report if all(isinstance(report.get(name), kind) for name, kind in kinds.items()) else None
 
 
 def files_of(scan: pathlib.Path) -> list[pathlib.Path]:

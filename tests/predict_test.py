@@ -149,10 +149,8 @@ def test_the_size_of_a_batch_changes_nothing(tmp_path, batch_size):
     np.testing.assert_array_equal(nibabel.load(tmp_path / "mask.nii").get_fdata(), noise(SHAPE) > THRESHOLD_HU)
 
 
-def test_dicom_goes_the_way_of_nifti_voxel_by_voxel(tmp_path):
-    """ITK makes the NIfTI file of the series; DICOM-SEG, masks and volumes must agree."""
-    slices = ct_slices(body((5, 9, 8)))
-    folder = write_slices(slices, tmp_path / "series", order=[3, 0, 4, 2, 1])
+def same_by_both_ways(folder, tmp_path):
+    """Segments a series, and the NIfTI file that ITK makes of it: the same. Returns the series' report and mask."""
     reader = SimpleITK.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
     SimpleITK.WriteImage(reader.Execute(), str(tmp_path / "itk.nii.gz"))
@@ -162,6 +160,14 @@ def test_dicom_goes_the_way_of_nifti_voxel_by_voxel(tmp_path):
     np.testing.assert_array_equal(one.get_fdata(), other.get_fdata())
     np.testing.assert_allclose(one.affine, other.affine, atol=1e-4)
     assert of_series["volume_ml"] == pytest.approx(of_nifti["volume_ml"], abs=1e-3)
+    return of_series, one
+
+
+def test_dicom_goes_the_way_of_nifti_voxel_by_voxel(tmp_path):
+    """ITK makes the NIfTI file of the series; DICOM-SEG, masks and volumes must agree."""
+    slices = ct_slices(body((5, 9, 8)))
+    folder = write_slices(slices, tmp_path / "series", order=[3, 0, 4, 2, 1])
+    of_series, one = same_by_both_ways(folder, tmp_path)
     seg = highdicom.seg.segread(of_series["files"]["seg"])
     uids = [one.SOPInstanceUID for one in slices]
     frames = seg.get_pixels_by_source_instance(
@@ -175,14 +181,8 @@ def test_dicom_goes_the_way_of_nifti_voxel_by_voxel(tmp_path):
 def test_a_real_series_comes_back_as_dicom_seg_with_the_liver_in_it(tmp_path, monkeypatch):
     """By the packaged network; the liver is marked by hand in a DICOM-SEG that came with the series."""
     monkeypatch.setattr(segmenters, "open_segmenter", open_segmenter)
-    folder, reader = REAL / "ct-3slice", SimpleITK.ImageSeriesReader()
-    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
-    SimpleITK.WriteImage(reader.Execute(), str(tmp_path / "itk.nii.gz"))
-    of_series = run(folder, output=tmp_path / "a.nii.gz", save=("seg",))["scans"][0]
-    of_nifti = run(tmp_path / "itk.nii.gz", output=tmp_path / "b.nii.gz")["scans"][0]
-    one, other = (nibabel.load(row["output"]) for row in (of_series, of_nifti))
-    np.testing.assert_array_equal(one.get_fdata(), other.get_fdata())
-    np.testing.assert_allclose(one.affine, other.affine, atol=1e-4)
+    folder = REAL / "ct-3slice"
+    of_series, one = same_by_both_ways(folder, tmp_path)
     slices = [pydicom.dcmread(path, stop_before_pixels=True) for path in folder.iterdir()]
     slices.sort(key=lambda slice_: slice_.ImagePositionPatient[2])
     mask, liver = (

@@ -1,8 +1,6 @@
 """How fast the networks train: beside the same U-Net in PyTorch, and beside what the device could do."""
 
-import functools
 import importlib
-import importlib.metadata
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -104,15 +102,3 @@ def device() -> str:
     import jax
 
     return f"{name}, {jax.devices()[0].device_kind}"
-
-
-@functools.cache
-def versions() -> dict[str, str]:
-    """Returns the versions of what computes here, as far as it is installed."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

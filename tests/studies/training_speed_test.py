@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lsn_tf.artifacts import versions
 from lsn_tf.studies import training_speed
 from lsn_tf.studies.roofline import CALLS, COPIED_BYTES, COPY, PRODUCT, Peak, matrix_side
 from lsn_tf.studies.step_costs import StepCost
@@ -64,4 +65,4 @@ def test_a_way_of_pytorch_that_fails_is_left_out_with_a_word(on_gpu, names, monk
 
 
 def test_a_record_names_the_device_and_the_versions():
-    assert training_speed.device().startswith(("cpu", "gpu")) and training_speed.versions()["numpy"]
+    assert training_speed.device().startswith(("cpu", "gpu")) and versions(training_speed.PACKAGES)["numpy"]
