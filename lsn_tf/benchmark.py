@@ -45,6 +45,7 @@ from lsn_tf import common_flags
 from lsn_tf.artifacts import machine, versions
 from lsn_tf.data.phantoms import make_scan, make_scans
 from lsn_tf.data.pipeline import Slices, gather_slices, training_batches
+from lsn_tf.devices import device
 from lsn_tf.layers import LevelSetStep, Reinitialization
 from lsn_tf.models import build_model
 from lsn_tf.solver.marching import march_of
@@ -56,7 +57,7 @@ from lsn_tf.studies.peers import Problem, expanding_contour, peers
 from lsn_tf.studies.process_costs import Work, costs_in_turns
 from lsn_tf.studies.roofline import measured_peak, peak_works
 from lsn_tf.studies.served_load import Load, ask_at_once, json_question, memory_mib, raw_question, running_server
-from lsn_tf.studies.training_speed import PACKAGES, device, peak_rows, speed_rows, steps_in_a_row, torch_works
+from lsn_tf.studies.training_speed import PACKAGES, peak_rows, speed_rows, steps_in_a_row, torch_works
 from lsn_tf.studies.training_steps import TrainingSteps, training_steps
 from lsn_tf.surface_distances import surface_distances
 from lsn_tf.train import Config, fit_options

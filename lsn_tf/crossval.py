@@ -18,6 +18,7 @@ crossval.png. Exits with 1 if a training has failed.
 
 import dataclasses
 import logging
+import os
 import pathlib
 import re
 import shlex
@@ -42,6 +43,7 @@ from lsn_tf.studies.trainings import Training, train_all
 from lsn_tf.studies.variants import Variant, parse_variants
 
 logger = logging.getLogger(__name__)
+JAX_CACHE = "JAX_COMPILATION_CACHE_DIR"
 TRAINER = (sys.executable, "-m", "lsn_tf.train")
 OF_CROSSVAL = ("model", "fold", "seed", "dataset", "data_dir")
 TRAINING_OPTIONS = tuple(field.name for field in dataclasses.fields(train.Config) if field.name not in OF_CROSSVAL)
@@ -121,6 +123,7 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
         logger.warning(SYNTHETIC_NOTICE)
     trainings = plan(config, variants, source)
     places = environments(config.jobs or (1 if config.training.get("multi_gpu") else None), len(trainings))
+    places = [{**compiled_once(trainings[0].run.path.parent), **place} for place in places]
     for training in trainings:
         training.check()
     failures = {} if config.table_only else train_all(trainings, places, trainer)
@@ -151,6 +154,14 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
             write_json(folder / "certificates" / f"{training.run.path.name}.json", certificate)
     write_record(record, runs, folder)
     return {**record, "results_dir": str(folder)}
+
+
+def compiled_once(runs_dir: pathlib.Path) -> dict[str, str]:
+    """Returns what lets trainings on JAX share what XLA compiles, unless the environment says where to keep it.
+
+    Seeds of a fold differ in nothing that is compiled, which takes a minute on a GPU for a level set network.
+    """
+    return {} if JAX_CACHE in os.environ else {JAX_CACHE: str((runs_dir / "compiled").absolute())}
 
 
 def _check_starts(variants: Sequence[Variant]) -> None:

@@ -266,7 +266,8 @@ def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[st
         "seed": trained["seed"],
         **training,
         **{name: trained[name] for name in ("image_size", "window_hu", "mixed_precision", "jit", "command")},
-        "machine": machine(),
+        "machine": training.get("machine", machine()),
+        "scored_on": machine(),
     }
 
 

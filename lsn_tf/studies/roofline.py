@@ -7,11 +7,11 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
 from lsn_tf.compilation import compiled
+from lsn_tf.devices import on_accelerator
 from lsn_tf.studies.step_costs import StepCost
 
 SIDE_ON_CPU, SIDE_ON_ACCELERATOR = 2048, 8192  # of the matrices
@@ -40,11 +40,6 @@ class Peak:
         """Returns what limits a piece of work, "arithmetic" or "memory"."""
         arithmetic, memory = cost.flops / self.flops_per_second, cost.bytes / self.bytes_per_second
         return "arithmetic" if arithmetic >= memory else "memory"
-
-
-def on_accelerator() -> bool:
-    """Tells whether Keras' backend computes on another device than the CPU."""
-    return any(not device.startswith("cpu") for device in keras.distribution.list_devices())
 
 
 def peak_works(precision: str) -> dict[str, Callable[[], np.ndarray]]:

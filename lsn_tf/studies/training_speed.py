@@ -1,7 +1,6 @@
 """How fast the networks train: beside the same U-Net in PyTorch, and beside what the device could do."""
 
 import importlib
-import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -9,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from lsn_tf.studies.roofline import COPY, PRODUCT, Peak, measured_peak, on_accelerator
+from lsn_tf.devices import on_accelerator
+from lsn_tf.studies.roofline import COPY, PRODUCT, Peak, measured_peak
 from lsn_tf.studies.step_costs import StepCost
 
 logger = logging.getLogger(__name__)
@@ -91,14 +91,3 @@ def peak_rows(seconds: Mapping[str, float]) -> list[dict[str, Any]]:
     peak = measured_peak(seconds)
     rates = {PRODUCT: {"flops_per_second": peak.flops_per_second}, COPY: {"bytes_per_second": peak.bytes_per_second}}
     return [{"what": what, "seconds": seconds[what], **rate} for what, rate in rates.items()]
-
-
-def device() -> str:
-    """Returns what Keras' backend computes on."""
-    devices = keras.distribution.list_devices()
-    name = next(itertools.chain((name for name in devices if not name.startswith("cpu")), devices))
-    if keras.backend.backend() != "jax":
-        return name
-    import jax
-
-    return f"{name}, {jax.devices()[0].device_kind}"

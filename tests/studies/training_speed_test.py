@@ -64,5 +64,5 @@ def test_a_way_of_pytorch_that_fails_is_left_out_with_a_word(on_gpu, names, monk
     ]
 
 
-def test_a_record_names_the_device_and_the_versions():
-    assert training_speed.device().startswith(("cpu", "gpu")) and versions(training_speed.PACKAGES)["numpy"]
+def test_a_record_names_the_versions():
+    assert versions(training_speed.PACKAGES)["numpy"]

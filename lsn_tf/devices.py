@@ -1,0 +1,33 @@
+"""What Keras' backend computes on."""
+
+import keras
+
+
+def on_accelerator() -> bool:
+    """Tells whether Keras' backend computes on another device than the CPU."""
+    return _accelerator() is not None
+
+
+def device() -> str:
+    """Returns what Keras' backend computes on, as in "gpu:0, NVIDIA H200"; a CPU has no name of its own."""
+    name = _accelerator() or keras.distribution.list_devices()[0]
+    kind = _kind() if on_accelerator() else ""
+    return f"{name}, {kind}" if kind else name
+
+
+def _accelerator() -> str | None:
+    return next((name for name in keras.distribution.list_devices() if not name.startswith("cpu")), None)
+
+
+def _kind() -> str:
+    """Returns what the maker calls the accelerator, "" where the backend does not say."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.devices()[0].device_kind
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])["device_name"]
+    return ""
