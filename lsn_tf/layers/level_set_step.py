@@ -100,8 +100,8 @@ class LevelSetStep(keras.layers.Layer):
             self.bending = Diffusion(self.learning, name="curvature", **common)
         else:
             self.bending = MonotoneCurvature(self.curvature_radius, name="curvature", **common)
-        self.one_sided.build(phi_shape)
-        self.bending.build(phi_shape)
+        for part in (self.one_sided, self.bending, self.propagation, self.transport):
+            part.build(phi_shape)
         self.halo = max(self.one_sided.halo, self.bending.halo)
         self.built = True
 

@@ -37,7 +37,9 @@ class AnySize(keras.Model):
         self.window = model.get_layer("window").window
         self.area = Resample("area", name="area")
         self.linear = Resample("linear", name="linear")
-        self.built = True  # the model is built already, and resampling has no weights
+        for resample in (self.area, self.linear):
+            resample.build((None, None, None, 1))
+        self.built = True  # as the model is
 
     def call(self, inputs):
         return self.from_grid(self.model(self.grid_inputs(inputs)), size=size_of(inputs["image"]))

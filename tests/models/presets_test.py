@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lsn_tf.losses import LevelSetLoss
-from lsn_tf.models import PRESETS, build_model, parse_model
+from lsn_tf.models import PRESETS, AnySize, build_model, parse_model
 
 WINDOW = (-100.0, 400.0)
 every_preset = pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -36,6 +36,11 @@ def test_every_model_maps_image_and_spacing_to_phi(model, rng):
     assert model.output_shape == (None, None, None, 1) and model.output.dtype == "float32"
     phi = keras.ops.convert_to_numpy(model(batch(rng, model=model)))
     assert phi.shape == (2, 32, 48, 1) and np.isfinite(phi).all()
+
+
+@every_model
+def test_every_layer_is_built_since_keras_on_jax_would_call_the_model_uncompiled_before_each_prediction(model):
+    assert [layer.name for layer in AnySize(model, 32)._flatten_layers() if not layer.built] == []
 
 
 @every_model
