@@ -17,7 +17,8 @@ Topics:
     train   a training step with and without XLA for the level set steps, in float32 and bfloat16
     training slices a second in whole training steps, of --batch_size slices each in --mixed_precision, on the backend
             that KERAS_BACKEND names: against the same U-Net in PyTorch, where it is installed, and against the roofline
-            of this device by a matrix product and a copy. On a GPU that JAX and PyTorch share put
+            of this device by a matrix product and a copy; "in fit" is with drawing and augmenting batches and with the
+            check after each epoch. On a GPU that JAX and PyTorch share put
             XLA_PYTHON_CLIENT_PREALLOCATE=false before the command
 
 Times are medians over --repeats, on synthetic data, taken in turns; a ratio is against the first row of its group.
@@ -52,13 +53,12 @@ from lsn_tf.solver.marching import march_of
 from lsn_tf.solver.solving import solve
 from lsn_tf.solver.stopping import Stopping
 from lsn_tf.studies.border_distances import PEERS, mask_pairs
-from lsn_tf.studies.kernel_works import parts, readers, wholes
 from lsn_tf.studies.peers import Problem, expanding_contour, peers
 from lsn_tf.studies.process_costs import Work, costs_in_turns
 from lsn_tf.studies.roofline import measured_peak, peak_works
 from lsn_tf.studies.served_load import Load, ask_at_once, json_question, memory_mib, raw_question, running_server
 from lsn_tf.studies.training_speed import PACKAGES, peak_rows, speed_rows, steps_in_a_row, torch_works
-from lsn_tf.studies.training_steps import TrainingSteps, training_steps
+from lsn_tf.studies.training_steps import EPOCH_STEPS, TrainingSteps, epoch_of_fit, training_steps
 from lsn_tf.surface_distances import surface_distances
 from lsn_tf.train import Config, fit_options
 from lsn_tf.training.deep_supervision import masks_for
@@ -70,6 +70,7 @@ PRECISIONS = ("float32", "bfloat16")
 DRAINED_BATCHES = 50  # in a row, so that what was prefetched does not count
 VOLUMES = range(0, 131, 16)
 TRAINED = {"lsn": ("lsn", "muon"), "unet": ("unet", "muon"), "unet, Adam": ("unet", "adam")}  # model and optimiser
+IN_FIT = ("lsn", "unet")  # of these
 TRAIN_VARIANTS = (("float32", False), ("float32", True), ("bfloat16", False), ("bfloat16", True))
 
 MASK_SIZE, MASK_SLICES = 384, 96
@@ -159,7 +160,7 @@ def benchmark_train(slices: Slices, repeats: int) -> dict[str, float]:
 
 
 def benchmark_training(image_size: int, batch_size: int, precision: str, repeats: int) -> list[dict[str, Any]]:
-    """Times whole training steps of LSN and U-Net, of the U-Net in PyTorch, and what the device reaches.
+    """Times training steps of LSN and U-Net, alone and in fit, of the U-Net in PyTorch, and what the device reaches.
 
     Raises:
         ValueError: if the networks do not take slices of this size, or the backend does not train.
@@ -171,16 +172,17 @@ def benchmark_training(image_size: int, batch_size: int, precision: str, repeats
         for name, (model, optimizer) in TRAINED.items()
     }
     slices = gather_slices(make_scans(VOLUMES[:2]), image_size)
-    batch = np.arange(batch_size) % len(slices)
-    image, mask, spacing = (getattr(slices, name)[batch] for name in ("image", "mask", "spacing"))
-    steps = {name: _steps(config, image, mask, spacing) for name, config in configs.items()}
+    batch = slices.at(np.arange(batch_size) % len(slices))
+    image, mask = batch.image, batch.mask
+    steps = {name: _steps(config, batch) for name, config in configs.items()}
     makes = {name: of_model.make for name, of_model in steps.items()}
     makes |= torch_works(build_model("unet", WINDOW_HU), image, mask, precision)
     count, peaks = steps_in_a_row(), peak_works(precision)
     works = {name: functools.partial(make, count) for name, make in makes.items()}
-    times = medians_in_turns({**works, **peaks}, repeats)
+    fits = {f"{name}, in fit": epoch_of_fit(_model(configs[name]), batch, batch_size) for name in IN_FIT}
+    times = medians_in_turns({**works, **fits, **peaks}, repeats)
     of_device = {name: times[name] for name in peaks}
-    of_steps = {name: times[name] / count for name in works}
+    of_steps = {name: times[name] / count for name in works} | {name: times[name] / EPOCH_STEPS for name in fits}
     costs = {name: of_model.cost for name, of_model in steps.items()}
     rows = speed_rows(of_steps, costs, measured_peak(of_device), batch_size)
     group = f"training, batches of {batch_size}, {_size((image_size, image_size))}, {precision}"
@@ -188,10 +190,14 @@ def benchmark_training(image_size: int, batch_size: int, precision: str, repeats
     return [{"group": group, **row} for row in rows] + [{"group": peak_group, **row} for row in peak_rows(of_device)]
 
 
-def _steps(config: Config, image: np.ndarray, mask: np.ndarray, spacing: np.ndarray) -> TrainingSteps:
+def _model(config: Config) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
-    model = compiled_model(fit_options(config), steps=100)
-    return training_steps(model, {"image": image, "spacing": spacing}, masks_for(model, mask))
+    return compiled_model(fit_options(config), steps=100)
+
+
+def _steps(config: Config, batch: Slices) -> TrainingSteps:
+    model = _model(config)
+    return training_steps(model, {"image": batch.image, "spacing": batch.spacing}, masks_for(model, batch.mask))
 
 
 def benchmark_metrics(repeats: int) -> list[dict[str, Any]]:
@@ -206,6 +212,8 @@ def benchmark_metrics(repeats: int) -> list[dict[str, Any]]:
 
 def benchmark_kernels(count: int, repeats: int) -> list[dict[str, Any]]:
     """Measures the reader of kernels, the parts of their analysis and the whole of it, against what is there."""
+    from lsn_tf.studies.kernel_works import parts, readers, wholes  # a machine that trains may lack what these need
+
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         build_model(READ_MODEL, WINDOW_HU).export(folder, verbose=False)

@@ -14,7 +14,7 @@ import pytest
 from lsn_tf import benchmark
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import gather_slices
-from lsn_tf.studies import roofline
+from lsn_tf.studies import roofline, training_steps
 from lsn_tf.studies.border_distances import PEERS, mask_pairs
 from lsn_tf.studies.peers import expanding_contour, numpy_solve
 from lsn_tf.studies.process_costs import Cost
@@ -135,6 +135,8 @@ def small_training(monkeypatch):
     """Networks, matrices and copies that take no time, and no PyTorch."""
     small = {"lsn": ("lsn:width=2,scales=1,steps=2", "muon"), "unet": ("unet:filters=2-2", "adam")}
     monkeypatch.setattr(benchmark, "TRAINED", small)
+    monkeypatch.setattr(benchmark, "EPOCH_STEPS", 2)
+    monkeypatch.setattr(training_steps, "EPOCH_STEPS", 2)
     monkeypatch.setattr(benchmark, "torch_works", lambda *_: ())
     monkeypatch.setattr(roofline, "SIDE_ON_CPU", 8)
     monkeypatch.setattr(roofline, "COPIED_BYTES", 64)
@@ -142,10 +144,11 @@ def small_training(monkeypatch):
 
 def test_training_steps_are_set_against_the_roofline(small_training, capsys):
     results = benchmark.benchmark("training", 16, 1, batch_size=3)
-    lsn, unet, product, copy = results["rows"]
+    lsn, unet, lsn_in_fit, unet_in_fit, product, copy = results["rows"]
     assert (results["image_size"], results["batch_size"], results["mixed_precision"]) == (16, 3, "float32")
     assert (results["backend"], results["versions"]["keras"]) == ("tensorflow", keras.__version__)
     assert lsn["slices_per_second"] * lsn["seconds"] == pytest.approx(3) and "of_pytorch" not in lsn
+    assert [lsn_in_fit["what"], unet_in_fit["what"]] == ["lsn, in fit", "unet, in fit"]
     by_hand = max(unet["flops"] / product["flops_per_second"], unet["bytes"] / copy["bytes_per_second"])
     assert unet["of_roofline"] == pytest.approx(by_hand / unet["seconds"], abs=1e-3)
     benchmark.print_results(results)
@@ -161,6 +164,7 @@ def test_training_is_compared_with_pytorch_where_it_is_installed(small_training,
 
     monkeypatch.setattr(benchmark, "torch_works", slow)
     monkeypatch.setattr(benchmark, "TRAINED", {"unet": ("unet:filters=2-2", "adam")})
+    monkeypatch.setattr(benchmark, "IN_FIT", ())
     ours, theirs, *_ = benchmark.benchmark("training", 16, 1, batch_size=200, mixed_precision="bfloat16")["rows"]
     assert sizes == [(48_833, (200, 16, 16, 1), (200, 16, 16, 1), "bfloat16")]
     assert ours["of_pytorch"] == pytest.approx(theirs["seconds"] / ours["seconds"], abs=1e-3)
@@ -174,8 +178,10 @@ def test_sizes_that_the_networks_do_not_take_are_refused(size):
 
 def test_steps_in_a_row_share_their_time(small_training, monkeypatch):
     monkeypatch.setattr(benchmark, "TRAINED", {"unet": ("unet:filters=2-2", "adam")})
+    monkeypatch.setattr(benchmark, "IN_FIT", ("unet",))
     monkeypatch.setattr(benchmark, "steps_in_a_row", lambda: 3)
     monkeypatch.setattr(benchmark, "medians_in_turns", lambda works, repeats: dict.fromkeys(works, 6.0))
-    unet, product, copy = benchmark.benchmark("training", 16, 1, batch_size=4)["rows"]
+    unet, in_fit, product, copy = benchmark.benchmark("training", 16, 1, batch_size=4)["rows"]
     assert (unet["seconds"], unet["slices_per_second"]) == (2.0, 2.0)
+    assert (in_fit["seconds"], in_fit["slices_per_second"]) == (3.0, pytest.approx(4 / 3))
     assert copy["bytes_per_second"] == roofline.CALLS * 2 * 64 / 6.0

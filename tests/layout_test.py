@@ -36,7 +36,7 @@ LIBRARY = {
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
     "studies": (
         *("artifacts", "compilation", "devices", "numerics", "analysis", "data", "layers", "metrics", "models"),
-        *("prediction", "solver"),
+        *("prediction", "solver", "training"),
     ),
     "reports": ("artifacts", "analysis", "data", "numerics", "pages", "studies"),
     "certificate": ("numerics", "layers", "models", "solver"),

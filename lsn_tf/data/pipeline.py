@@ -41,7 +41,10 @@ class Slices:
 
     def of_volumes(self, volume_ids: Iterable[int]) -> "Slices":
         """Returns the slices of these volumes."""
-        chosen = np.isin(self.volume_id, list(volume_ids))
+        return self.at(np.isin(self.volume_id, list(volume_ids)))
+
+    def at(self, chosen: np.ndarray) -> "Slices":
+        """Returns the slices that an array of positions, or of truth values, chooses."""
         return Slices(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
 
 

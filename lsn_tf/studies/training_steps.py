@@ -1,4 +1,4 @@
-"""The training step that `fit` makes of a compiled model, without its loop: to be timed, and counted."""
+"""The training step that `fit` makes of a compiled model, with its loop and without it: to be timed, and counted."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -7,7 +7,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from lsn_tf.data.pipeline import Slices, training_batches
 from lsn_tf.studies.step_costs import StepCost, cost_by_shapes, cost_of_executable
+from lsn_tf.training.callbacks import ScanValidation
+from lsn_tf.training.deep_supervision import masks_for
+
+EPOCH_STEPS = 60  # of `fit`; with batches of 8 so many make an epoch of `lits_mini`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +47,26 @@ def training_steps(model: keras.Model, inputs: Mapping[str, Any], masks: tuple[A
         return float(loss[0] if isinstance(loss, list) else loss)
 
     return TrainingSteps(make, cost_by_shapes(model, *inputs["image"].shape[:2]))
+
+
+def epoch_of_fit(model: keras.Model, slices: Slices, batch_size: int) -> Callable[[], Any]:
+    """Returns a function that trains for `EPOCH_STEPS` as `lsn_tf.train` does, on batches that are drawn and augmented.
+
+    At the end the slices monitor the training.
+
+    Args:
+        model: compiled, see `lsn_tf.training`.
+        slices: a batch or more of them.
+        batch_size: slices a step.
+    """
+    monitor = ScanValidation(slices, batch_size)
+
+    def make() -> Any:
+        batches = training_batches(slices, batch_size, seed=0, contour_kind=model.given_contour)
+        pairs = ((inputs, masks_for(model, mask)) for inputs, mask in batches)
+        return model.fit(pairs, steps_per_epoch=EPOCH_STEPS, callbacks=[monitor], shuffle=False, verbose=0)
+
+    return make
 
 
 def _steps_on_jax(model: keras.Model, inputs: dict[str, Any], masks: tuple[Any, ...]) -> TrainingSteps:

@@ -52,7 +52,7 @@ import runpy, sys
 
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("tensorflow", "tensorflow_datasets", "tensorboard"):
+        if name.partition(".")[0] in ("tensorflow", "tensorflow_datasets", "tensorboard", "pyarrow", "pyfive"):
             raise ModuleNotFoundError(f"No module named {name!r}")
 
 sys.meta_path.insert(0, Missing())

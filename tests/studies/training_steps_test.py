@@ -9,8 +9,10 @@ import keras
 import numpy as np
 import pytest
 
+from lsn_tf.data.phantoms import make_scans
+from lsn_tf.data.pipeline import gather_slices
 from lsn_tf.models import build_model
-from lsn_tf.studies.training_steps import training_steps
+from lsn_tf.studies.training_steps import EPOCH_STEPS, epoch_of_fit, training_steps
 from lsn_tf.training.deep_supervision import LossWeights, masks_for, supervised
 
 LSN = "lsn:width=2,scales=1,steps=3"
@@ -57,6 +59,16 @@ def test_the_steps_are_those_of_keras(name):
     ours, of_keras = losses_both_ways(name)
     np.testing.assert_allclose(ours, of_keras, rtol=1e-4)
     assert ours[2] < ours[0]
+
+
+@pytest.mark.parametrize("name", [LSN, "lsn_refiner:width=2,depth=2"])
+def test_an_epoch_of_fit_has_its_steps_and_ends_with_the_scans_that_monitor(name):
+    model, *_ = model_and_batch(name)
+    train = epoch_of_fit(model, gather_slices(make_scans([0]), 16), batch_size=2)
+    for epoch in (1, 2):
+        logs = train().history
+        assert int(model.optimizer.iterations) == epoch * EPOCH_STEPS
+        assert np.isfinite(logs["loss"]).all() and 0 <= logs["val_dice"][0] <= 1
 
 
 @pytest.mark.slow
