@@ -106,6 +106,18 @@ def test_the_difference_is_that_of_the_scans_with_seeds_averaged(run, tmp_path):
     assert found[0]["losses"] == found[0]["scans"] == 12
 
 
+def test_trainings_share_what_jax_compiles_unless_the_environment_says_where_it_is_kept(run, tmp_path, monkeypatch):
+    places = []
+    monkeypatch.setattr(crossval, "train_all", lambda trainings, given, trainer: places.extend(given) or {})
+    monkeypatch.delenv(crossval.JAX_CACHE, raising=False)
+    run(jobs=2)
+    assert {place[crossval.JAX_CACHE] for place in places} == {str(tmp_path / "runs" / "compiled")}
+    places.clear()
+    monkeypatch.setenv(crossval.JAX_CACHE, "elsewhere")
+    run(jobs=2)
+    assert len(places) == 2 and not any(crossval.JAX_CACHE in place for place in places)
+
+
 def test_what_has_finished_is_not_trained_again(run, tmp_path):
     before = run()
     assert run() == before

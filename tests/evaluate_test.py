@@ -68,6 +68,15 @@ def test_the_fold_that_was_held_out_is_scored_beside_the_model(run, prepared):
     assert (results["fold"], results["scans"], results["slices"]) == (2, 2, 6)
 
 
+def test_a_run_keeps_the_machine_that_trained_it_wherever_it_is_scored(run, prepared, monkeypatch):
+    monkeypatch.setattr(evaluate, "machine", lambda: "a pocket calculator")
+    untold = evaluate.evaluate(evaluate.Config(str(run.path)))
+    assert untold["machine"] == untold["scored_on"] == "a pocket calculator"
+    write_json(run.config, {**run.read_config(), "training": {"machine": "an abacus"}})
+    results = evaluate.evaluate(evaluate.Config(str(run.path)))
+    assert (results["machine"], results["scored_on"]) == ("an abacus", "a pocket calculator")
+
+
 def _as_refiner(run: RunDir, initial_contour: str = "given") -> None:
     """Makes the network one whose front stays where it is given."""
     still = {"curvature": "diffusion", "edges": "none", "smoothing": 0.0, "initial_contour": initial_contour}
