@@ -51,7 +51,8 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
         )
         axes.scatter([parameters], [dice], s=52, color=colour, zorder=3)
     axes.set_xlim(*zoomed_out(*axes.get_xlim()))
-    _write_labels(axes, points, LINE / tall)
+    texts = {label: text_of(label, point, len(record["folds"])) for label, point in points.items()}
+    _write_labels(axes, points, texts, LINE / tall)
     axes.set_title(_title(record), fontsize="medium", loc="left")
     axes.grid(axis="y", linewidth=0.5, alpha=0.4)
     axes.spines[["top", "right"]].set_visible(False)
@@ -68,14 +69,21 @@ def _tell_apart(axes, dice: Sequence[float]) -> None:
         axes.set_yticks([tick for tick in TICKS if min(dice) <= tick <= max(dice)])
 
 
-def _write_labels(axes, points: Mapping[str, Point], line: float) -> None:
-    """Writes Dice and name of each model to the right of the axes, at its height where there is room."""
+def text_of(label: str, point: Point, folds: int) -> str:
+    """Returns Dice and name of a model, and how many folds are done where some are not: its scans are others then."""
+    _, dice, of_folds = point
+    done = "" if len(of_folds) == folds else f", {len(of_folds)} of {folds} folds"
+    return f"{dice:.3f}  {label}{done}"
+
+
+def _write_labels(axes, points: Mapping[str, Point], texts: Mapping[str, str], line: float) -> None:
+    """Writes the text of each model to the right of the axes, at its height where there is room."""
     low, high = axes.transAxes.transform([(0.0, 0.0), (0.0, 1.0)])[:, 1]
     at = axes.transData.transform([(parameters, dice) for parameters, dice, _ in points.values()])[:, 1]
     heights = spread(((at - low) / (high - low)).tolist(), line)
     for (label, (parameters, dice, _)), height in zip(points.items(), heights, strict=True):
         axes.annotate(
-            f"{dice:.3f}  {label}",
+            texts[label],
             xy=(parameters, dice),
             xytext=(1.04, height),
             textcoords="axes fraction",

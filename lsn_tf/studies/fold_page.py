@@ -79,8 +79,14 @@ def _models(record: Mapping[str, Any]) -> str:
     lines = []
     for row in rows:
         cells = ["–" if row.get(name) is None else f"{row[name]:{form}}" for name, form in known.values()]
-        lines.append([row["model"], *cells, _worst(row), _certified(row)])
+        lines.append([_named(row, record["runs"]), *cells, _worst(row), _certified(row)])
     return markdown_table(["model", *known, "worst scan", "certified"], lines)
+
+
+def _named(row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> str:
+    """Returns the name of a model, and how many trainings are done where some are not: its means are of other scans."""
+    planned = sum(run["model"] == row["model"] for run in runs)
+    return row["model"] if row["runs_done"] == planned else f"{row['model']}, {row['runs_done']} of {planned} trainings"
 
 
 def _worst(row: Mapping[str, Any]) -> str:

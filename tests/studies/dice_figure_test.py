@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from lsn_tf.studies.dice_figure import draw_dice, model_points, of_error, of_error_back, spread, zoomed_out
+from lsn_tf.studies.dice_figure import draw_dice, model_points, of_error, of_error_back, spread, text_of, zoomed_out
 
 FOLDS = {"lsn": (0.8, 0.9), "unet": (0.9, None), "lse": (None, None)}
 
@@ -27,6 +27,11 @@ def record():
 
 def test_a_point_is_the_mean_over_the_folds_that_are_done(record):
     assert model_points(record) == {"lsn": (50000, pytest.approx(0.85), [0.8, 0.9]), "unet": (1, 0.9, [0.9])}
+
+
+def test_a_mean_over_some_of_the_folds_says_so():
+    assert text_of("lsn", (50000, 0.85, [0.8, 0.9]), folds=2) == "0.850  lsn"
+    assert text_of("unet", (1, 0.9, [0.9]), folds=2) == "0.900  unet, 1 of 2 folds"
 
 
 def test_the_picture_shows_both_families(record, tmp_path):

@@ -71,6 +71,13 @@ def test_the_tables_show_the_numbers():
     assert "seeds: 2 on fold 0, 1 on fold 1" in text
 
 
+def test_means_over_some_of_the_trainings_say_so():
+    assert "| lsn, 2 of 3 trainings " in page(record())
+    whole = record()
+    whole["runs"] = [run for run in whole["runs"] if run["status"] == "done"]
+    assert "trainings " not in page(whole)
+
+
 def test_what_no_run_has_is_no_column():
     text = page(record())
     assert "HD95" in text and "ASSD" not in text and "surface Dice" not in text
