@@ -17,6 +17,7 @@ WIDE = 0.2  # of Dice: beyond such a range the axis is that of log(1 - Dice), or
 TICKS = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99)  # of that axis
 LEAST_ERROR = 1e-4  # 1 - Dice, on that axis
 LEAST_RANGE = 10.0  # of the axis of parameters, its end over its beginning
+DENSE_RANGE = 100.0  # up to which three numbers a decade stand on that axis
 
 
 def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
@@ -32,6 +33,7 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import LogLocator, NullLocator
     except ImportError:
         logger.info("%s was not drawn: that takes matplotlib, pip install 'lsn_tf[solver]'.", path)
         return False
@@ -50,7 +52,9 @@ def draw_dice(record: Mapping[str, Any], path: pathlib.Path) -> bool:
             [parameters] * len(of_folds), of_folds, color=colour, linewidth=1, alpha=0.5, marker="o", markersize=3
         )
         axes.scatter([parameters], [dice], s=52, color=colour, zorder=3)
-    axes.set_xlim(*zoomed_out(*axes.get_xlim()))
+    low, high = axes.set_xlim(*zoomed_out(*axes.get_xlim()))
+    ticks = LogLocator(subs=(1, 2, 5) if high / low < DENSE_RANGE else (1,))
+    axes.xaxis.set(major_locator=ticks, minor_locator=NullLocator(), major_formatter="{x:,.0f}")
     texts = {label: text_of(label, point, len(record["folds"])) for label, point in points.items()}
     _write_labels(axes, points, texts, LINE / tall)
     axes.set_title(_title(record), fontsize="medium", loc="left")
