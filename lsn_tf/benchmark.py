@@ -173,10 +173,9 @@ def benchmark_training(image_size: int, batch_size: int, precision: str, repeats
     }
     slices = gather_slices(make_scans(VOLUMES[:2]), image_size)
     batch = slices.at(np.arange(batch_size) % len(slices))
-    image, mask = batch.image, batch.mask
     steps = {name: _steps(config, batch) for name, config in configs.items()}
     makes = {name: of_model.make for name, of_model in steps.items()}
-    makes |= torch_works(build_model("unet", WINDOW_HU), image, mask, precision)
+    makes |= torch_works(build_model("unet", WINDOW_HU), batch.image, batch.mask, precision)
     count, peaks = steps_in_a_row(), peak_works(precision)
     works = {name: functools.partial(make, count) for name, make in makes.items()}
     fits = {f"{name}, in fit": epoch_of_fit(_model(configs[name]), batch, batch_size) for name in IN_FIT}

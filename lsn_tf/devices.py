@@ -10,9 +10,8 @@ def on_accelerator() -> bool:
 
 def device() -> str:
     """Returns what Keras' backend computes on, as in "gpu:0, NVIDIA H200"; a CPU has no name of its own."""
-    name = _accelerator() or keras.distribution.list_devices()[0]
-    kind = _kind() if on_accelerator() else ""
-    return f"{name}, {kind}" if kind else name
+    name = _accelerator()
+    return ", ".join(filter(None, (name, _kind()))) if name else keras.distribution.list_devices()[0]
 
 
 def _accelerator() -> str | None:
