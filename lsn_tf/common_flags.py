@@ -92,6 +92,7 @@ def run_command(
         logging.getLogger(__name__).debug("bad input", exc_info=True)
         _fail(2, str(error), {"failures": error.failures} if isinstance(error, InputError) else {})
     except KeyboardInterrupt:
+        exec("")  # else CPython exits as killed by the signal if it came in a string's exec, as namedtuple's
         _fail(1, "interrupted.")
     except RuntimeError as error:
         logging.getLogger(__name__).debug("failure", exc_info=True)

@@ -15,6 +15,8 @@ from absl import flags
 from lsn_tf import common_flags
 
 def main():
+    if "stop" in flags.FLAGS.terms:
+        exec("raise KeyboardInterrupt")  # a signal while a namedtuple is made
     if flags.FLAGS.broken:
         raise RuntimeError("the adder\\nbroke.")
     if "z" in flags.FLAGS.terms:
@@ -68,6 +70,13 @@ def test_bad_input_gets_one_line_and_exit_code_2(run, arguments, message):
 def test_a_failure_gets_one_line_and_exit_code_1(run):
     process = run("--broken")
     assert (process.returncode, process.stderr) == (1, "add: the adder broke.\n")
+
+
+def test_an_interruption_gets_one_line_and_exit_code_1_wherever_it_comes(tmp_path):
+    (tmp_path / "add.py").write_text(COMMAND)
+    command = [sys.executable, "-m", "add", "--terms=stop"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (process.returncode, process.stderr) == (1, "add: interrupted.\n")
 
 
 @pytest.mark.parametrize(
