@@ -66,14 +66,15 @@ def test_an_image_that_does_not_fit_the_grids_is_refused_with_what_to_do(preset,
 
 
 @pytest.mark.parametrize("preset", ["lse", "lsn", "unet"])
-def test_a_model_learns(preset, rng):
+def test_a_short_step_against_the_gradient_lowers_the_loss(preset, rng):
+    keras.utils.set_random_seed(0)
     model, inputs = build_model(preset, WINDOW), batch(rng, (32, 32))
     mask = np.zeros((2, 32, 32, 1), np.float32)
     mask[:, 10:22, 6:16] = 1
     inputs["image"] += 200 * mask
-    model.compile(keras.optimizers.Adam(0.01), LevelSetLoss(), run_eagerly=True)
-    losses = [model.train_on_batch(inputs, mask) for _ in range(4)]
-    assert losses[-1] < losses[0]
+    model.compile(keras.optimizers.SGD(1e-3), LevelSetLoss(), run_eagerly=True)
+    losses = [model.train_on_batch(inputs, mask) for _ in range(2)]
+    assert losses[1] < losses[0]
 
 
 def test_the_level_set_network_has_fewer_than_60000_parameters():
