@@ -2,6 +2,8 @@
 
 import keras
 
+from lsn_tf.artifacts import machine
+
 
 def on_accelerator() -> bool:
     """Tells whether Keras' backend computes on another device than the CPU."""
@@ -12,6 +14,11 @@ def device() -> str:
     """Returns what Keras' backend computes on, as in "gpu:0, NVIDIA H200"; a CPU has no name of its own."""
     name = _accelerator()
     return ", ".join(filter(None, (name, _kind()))) if name else keras.distribution.list_devices()[0]
+
+
+def machine_and_device() -> str:
+    """Returns what computes: `machine`, and the accelerator if there is one."""
+    return f"{machine()}, {device()}" if on_accelerator() else machine()
 
 
 def _accelerator() -> str | None:

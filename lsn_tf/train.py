@@ -28,11 +28,11 @@ from typing import Any
 from absl import flags
 
 from lsn_tf import common_flags
-from lsn_tf.artifacts import RunDir, file_name, machine, replaced, write_json
+from lsn_tf.artifacts import RunDir, file_name, replaced, write_json
 from lsn_tf.data.folds import NO_FOLD, monitoring_volumes, parsed_fold, training_folds
 from lsn_tf.data.pipeline import TARGETS, Slices, gather_slices, steps_per_epoch
 from lsn_tf.data.sources import Source, open_source
-from lsn_tf.devices import device, on_accelerator
+from lsn_tf.devices import on_accelerator
 from lsn_tf.evaluate import SYNTHETIC_NOTICE, evaluate, print_results, write_unscored
 from lsn_tf.evaluate import Config as EvaluateConfig
 from lsn_tf.export import export, write_certificate, writes_saved_models
@@ -152,7 +152,6 @@ def train(config: Config, run: RunDir, resume: bool = False, progress: bool = Tr
         model.save(temporary)
     summary |= {"training_scans": len(set(training.volume_id.tolist())), "training_slices": len(training)}
     summary["seconds_train"] = round(time.monotonic() - started + summary["seconds_before_resuming"], 1)
-    summary["machine"] = f"{machine()}, {device()}" if on_accelerator() else machine()
     write_json(run.config, {**record, "training": summary})
     if config.fold == NO_FOLD:
         results = write_unscored(run)

@@ -18,7 +18,9 @@ from lsn_tf import devices
 def test_an_accelerator_comes_before_the_processor_and_has_a_name(listed, accelerator, named, monkeypatch):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: listed)
     monkeypatch.setattr(devices, "_kind", lambda: "NVIDIA H200")
+    monkeypatch.setattr(devices, "machine", lambda: "an abacus")
     assert devices.on_accelerator() is accelerator and devices.device() == named
+    assert devices.machine_and_device() == ("an abacus, " + named if accelerator else "an abacus")
 
 
 def test_the_device_of_this_machine_is_one_that_keras_lists():

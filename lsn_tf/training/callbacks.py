@@ -12,6 +12,7 @@ import numpy as np
 from lsn_tf.artifacts import RunDir, read_json, write_csv, write_json
 from lsn_tf.data.contours import simulated_contours
 from lsn_tf.data.pipeline import Slices
+from lsn_tf.devices import machine_and_device
 from lsn_tf.metrics import dice
 from lsn_tf.numerics.level_sets import inside
 from lsn_tf.prediction import predict
@@ -119,6 +120,7 @@ class TrainingState(keras.callbacks.Callback):
         super().__init__()
         self.run, self.identity = run, identity
         self.rows: list[dict[str, Any]] = []
+        self.machines: list[str] = []  # those that have trained, in turn
         self.seconds_before, self.started = 0.0, time.monotonic()
 
     @property
@@ -139,6 +141,7 @@ class TrainingState(keras.callbacks.Callback):
         if not self.index.is_file() or (state := read_json(self.index))["identity"] != self.identity:
             return 0
         self.rows, self.seconds_before = state["rows"], state["seconds"]
+        self.machines = state.get("machines", [])
         model.optimizer.build(model.trainable_variables)
         model.load_weights(self.weights(state["latest"]))
         return len(self.rows)
@@ -147,7 +150,8 @@ class TrainingState(keras.callbacks.Callback):
         self.rows.append({"epoch": epoch + 1, **{name: float(logs[name]) for name in LOGGED}})
         previous = {path.name for path in self.run.state.glob("*.weights.h5")}
         latest = self._save(f"epoch_{epoch + 1}")
-        state = {"latest": latest, "rows": self.rows, "seconds": self.seconds}
+        self.machines = list(dict.fromkeys([*self.machines, machine_and_device()]))
+        state = {"latest": latest, "rows": self.rows, "machines": self.machines, "seconds": self.seconds}
         write_json(self.index, {"identity": self.identity, **state})
         for name in previous - {f"{latest}.weights.h5"}:
             (self.run.state / name).unlink(missing_ok=True)  # a kill may have left a file that was just replaced

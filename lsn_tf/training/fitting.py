@@ -136,6 +136,7 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
     return _in_float32(model, options), {
         "epochs": len(state.rows),
         "monitored_dice": state.rows[-1]["val_dice"],
+        "machine": ", then ".join(state.machines),
         "seconds_fit": round(state.seconds, 1),
         "seconds_before_resuming": round(state.seconds_before, 1),
     }

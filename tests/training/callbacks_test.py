@@ -97,6 +97,16 @@ def test_a_state_is_restored_with_weights_optimiser_and_history(tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
+def test_a_state_names_all_machines_that_have_trained_in_turn(tmp_path, monkeypatch):
+    for machine in ("an abacus", "a slide rule", "a slide rule", "an abacus"):
+        monkeypatch.setattr(callbacks, "machine_and_device", lambda machine=machine: machine)
+        state, model = callbacks.TrainingState(RunDir(tmp_path), {}), _model()
+        epoch = state.restore(model)
+        state.set_model(model)
+        state.on_epoch_end(epoch, logs(0.5))
+    assert state.machines == ["an abacus", "a slide rule"]
+
+
 def test_a_state_of_another_attempt_is_not_resumed(tmp_path):
     _end_epochs(callbacks.TrainingState(RunDir(tmp_path), {"seed": 0}), _model(), [0.5])
     assert callbacks.TrainingState(RunDir(tmp_path), {"seed": 1}).restore(_model()) == 0
