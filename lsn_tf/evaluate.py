@@ -207,7 +207,7 @@ def scan_inputs(
         model: a segmenter.
         scan: with its label.
         target: see `target_mask`.
-        start: whose masks the initial contours are; None for those of a simulated user, which depend on the scan alone.
+        start: whose masks the initial contours are; None for simulated ones, which depend on the scan alone.
         batch_size: slices at a time, of the start.
     """
     spacing = np.tile(np.asarray(scan.spacing_mm[1:], np.float32), (len(scan.image), 1))
@@ -216,7 +216,6 @@ def scan_inputs(
         return inputs
     if start is None:
         reference = target_mask(scan.label, target)[..., None]
-        kind = "drawn" if kind == "given" else kind
         contours = simulated_contours(kind, reference, spacing, np.random.default_rng(scan.volume_id))
         return {**inputs, "phi_0": contours}
     masks = inside(predict(start, inputs, batch_size)[..., 0])

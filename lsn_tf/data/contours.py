@@ -11,8 +11,6 @@ MAX_BUMP_MM = 8.0  # standard deviation of the waves along the border
 BUMP_LENGTH_MM = (5.0, 40.0)
 MAX_ISLANDS, ISLAND_RADIUS_MM = 2, (3.0, 15.0)  # discs anywhere in the field of view
 MAX_BITES, BITE_RADIUS_MM = 2, (3.0, 25.0)  # discs out of the target
-SPOT_SHARE = 0.2  # of the contours that networks give are a disc alone, in the target or, as often, anywhere
-SPOT_RADIUS_MM = (3.0, 25.0)
 SEED_RADIUS_MM = 8.0
 SEED_DEPTH = 0.5  # of the largest depth in the target: no user clicks next to its border
 
@@ -21,9 +19,8 @@ def simulated_contours(kind: str, mask: np.ndarray, spacing: np.ndarray, rng: np
     """Returns initial contours that know something of a reference.
 
     Args:
-        kind: "drawn" for contours near it, as users draw them: too large or too small, wavy, with islands and bites;
-            "given" for these and spots, as networks leave where they have missed the target; "seed_point" for a disc
-            about a point well inside it, and none where it is empty.
+        kind: "given" for contours near it: too large or too small, wavy, with islands and bites; "seed_point" for a
+            disc about a point well inside it, and none where it is empty.
         mask: (n, height, width, 1), the share of each pixel that is target.
         spacing: (n, 2), (dy, dx) in mm.
         rng: from which all that is random is drawn, slice by slice.
@@ -34,7 +31,7 @@ def simulated_contours(kind: str, mask: np.ndarray, spacing: np.ndarray, rng: np
     Raises:
         ValueError: for another kind.
     """
-    kinds = {"drawn": _drawn, "given": _drawn_or_spot, "seed_point": _around_click}
+    kinds = {"given": _near, "seed_point": _around_click}
     if kind not in kinds:
         raise ValueError(f"kind must be one of {sorted(kinds)}. Received {kind!r}.")
     slices = zip(mask[..., 0] > 0.5, spacing, strict=True)
@@ -50,14 +47,7 @@ def _around_click(mask: np.ndarray, spacing: np.ndarray, rng: np.random.Generato
     return ball(mask.shape, spacing, np.multiply(centre, spacing), SEED_RADIUS_MM)
 
 
-def _drawn_or_spot(mask: np.ndarray, spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    if rng.random() >= SPOT_SHARE:
-        return _drawn(mask, spacing, rng)
-    where = mask if mask.any() and rng.random() < 0.5 else np.ones_like(mask)
-    return distance_to_pixels(inside(_disc(where, spacing, SPOT_RADIUS_MM, rng)), spacing)
-
-
-def _drawn(mask: np.ndarray, spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _near(mask: np.ndarray, spacing: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     phi = distance_to_pixels(mask, spacing)
     if rng.random() < UNTOUCHED_SHARE:
         return phi
