@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lsn_tf import benchmark
+from lsn_tf.benchmarks import kernels, metrics, serve, solver, timing, train, training
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import gather_slices
 from lsn_tf.studies import roofline, training_steps
@@ -24,37 +25,37 @@ from lsn_tf.surface_distances import surface_distances
 
 
 def test_ratios_are_against_the_first_row_of_a_group(monkeypatch):
-    monkeypatch.setattr(benchmark, "medians_in_turns", lambda works, repeats: {"a": 0.5, "b": 2.0})
-    monkeypatch.setattr(benchmark, "train_step", lambda *_: None)
+    monkeypatch.setattr(train, "medians_in_turns", lambda works, repeats: {"a": 0.5, "b": 2.0})
+    monkeypatch.setattr(train, "train_step", lambda *_: None)
     results = benchmark.benchmark("train", 16, 1)
     assert [row["ratio"] for row in results["rows"]] == [1.0, 4.0]
 
 
 def test_a_median_is_not_moved_by_one_slow_call_nor_by_the_first(monkeypatch):
     ticks = iter([0.0, 10.0, 11.0, 20.0, 21.0, 30.0, 39.0])  # the end of the first call is not looked at
-    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))
     calls = []
-    assert benchmark.medians_in_turns({"a": lambda: calls.append(None)}, repeats=3) == {"a": 1.0}
+    assert timing.medians_in_turns({"a": lambda: calls.append(None)}, repeats=3) == {"a": 1.0}
     assert len(calls) == 4
 
 
 def test_what_is_slow_is_timed_once(monkeypatch):
-    ticks = iter([0.0, 10.0, 10.0 + 2 * benchmark.SLOW])
-    monkeypatch.setattr(benchmark.time, "perf_counter", lambda: next(ticks))
-    assert benchmark.medians_in_turns({"a": lambda: None}, repeats=5) == {"a": 2 * benchmark.SLOW}
+    ticks = iter([0.0, 10.0, 10.0 + 2 * timing.SLOW])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(ticks))
+    assert timing.medians_in_turns({"a": lambda: None}, repeats=5) == {"a": 2 * timing.SLOW}
 
 
 def test_works_take_turns():
     calls = []
-    benchmark.medians_in_turns({name: lambda name=name: calls.append(name) for name in "ab"}, repeats=2)
+    timing.medians_in_turns({name: lambda name=name: calls.append(name) for name in "ab"}, repeats=2)
     assert calls == list("ababab")
 
 
 def test_what_is_timed_is_what_a_plain_solver_computes():
     """All steps are made, on every image of the batch, with the step that the CFL condition allows."""
     problem = expanding_contour((24, 20))
-    phi = benchmark.our_steps(problem, steps=7, batch=2)()
-    time_step = benchmark.CFL / ((np.sqrt(2) + 2 * problem.curvature) * problem.speed.max())
+    phi = solver.our_steps(problem, steps=7, batch=2)()
+    time_step = solver.CFL / ((np.sqrt(2) + 2 * problem.curvature) * problem.speed.max())
     expected = numpy_solve(problem.phi, problem.speed, problem.curvature * problem.speed, np.float32(time_step), 7)
     np.testing.assert_allclose(phi[..., 0], np.stack([expected, expected]), atol=1e-4)
 
@@ -70,8 +71,8 @@ def test_all_ways_to_the_distances_between_borders_agree():
 
 
 def test_metrics_are_timed_on_clean_and_noisy_masks_against_each_other_way(monkeypatch):
-    monkeypatch.setattr(benchmark, "MASK_SIZE", 32)
-    monkeypatch.setattr(benchmark, "MASK_SLICES", 8)
+    monkeypatch.setattr(metrics, "MASK_SIZE", 32)
+    monkeypatch.setattr(metrics, "MASK_SLICES", 8)
     rows = benchmark.benchmark("metrics", 16, 1)["rows"]
     assert [row["what"] for row in rows] == 2 * ["lsn_tf", *PEERS]
     assert len({row["group"] for row in rows}) == 2
@@ -80,9 +81,9 @@ def test_metrics_are_timed_on_clean_and_noisy_masks_against_each_other_way(monke
 def test_kernels_are_compared_by_processor_time_in_every_part(monkeypatch):
     costs = [Cost(9.0, 2.0, 30.0), Cost(1.0, 5.0, 600.0), Cost(2.0, 3.0, 60.0)]
     monkeypatch.setattr(
-        benchmark, "costs_in_turns", lambda works, repeats: {name: costs[i] for i, name in enumerate(works)}
+        timing, "costs_in_turns", lambda works, repeats: {name: costs[i] for i, name in enumerate(works)}
     )
-    monkeypatch.setattr(benchmark, "build_model", lambda *_: SimpleNamespace(export=lambda *_, **__: None))
+    monkeypatch.setattr(kernels, "build_model", lambda *_: SimpleNamespace(export=lambda *_, **__: None))
     rows = benchmark.benchmark("kernels", 16, 1, kernels=4000)["rows"]
     assert [row["ratio"] for row in rows] == [1.0, 2.5] * 6 + [1.5]
     assert rows[1] == {"group": rows[0]["group"], "what": "tf.saved_model.load", **dataclasses.asdict(costs[1])} | {
@@ -100,7 +101,7 @@ def test_predict_is_measured_on_volumes_of_the_twin_and_beyond_a_process_without
         shapes.append(nibabel.load(scans[0]).shape if scans else None)
         return {name: dataclasses.replace(costs[name], mib=costs[name].mib + 10 * len(shapes)) for name in works}
 
-    monkeypatch.setattr(benchmark, "costs_in_turns", measure)
+    monkeypatch.setattr(timing, "costs_in_turns", measure)
     rows = benchmark.benchmark("predict", 16, 1, matrix=32, slices=(7, 50))["rows"]
     assert shapes == [None, (32, 32, 7), (32, 32, 50)]
     assert [row["beyond_mib"] for row in rows] == [0, 0, 10, 10, 20, 20]
@@ -108,7 +109,7 @@ def test_predict_is_measured_on_volumes_of_the_twin_and_beyond_a_process_without
 
 
 def test_a_timed_step_trains():
-    step = benchmark.train_step("unet", gather_slices(make_scans([0, 60]), 16))
+    step = train.train_step("unet", gather_slices(make_scans([0, 60]), 16))
     losses = [float(step()) for _ in range(5)]
     assert losses[-1] < losses[0]
 
@@ -120,9 +121,9 @@ def test_a_server_is_asked_by_more_and_more_clients_and_its_memory_is_read_in_tu
         asked.append((question.path[:3], clients, requests))
         return Load(2.0, np.arange(1, 101) / 100, dropped=1)
 
-    monkeypatch.setattr(benchmark, "running_server", lambda *flags: contextlib.nullcontext((flags, 8080)))
-    monkeypatch.setattr(benchmark, "ask_at_once", ask)
-    monkeypatch.setattr(benchmark, "memory_mib", lambda server: next(mib) if server == ("--model=m",) else None)
+    monkeypatch.setattr(serve, "running_server", lambda *flags: contextlib.nullcontext((flags, 8080)))
+    monkeypatch.setattr(serve, "ask_at_once", ask)
+    monkeypatch.setattr(serve, "memory_mib", lambda server: next(mib) if server == ("--model=m",) else None)
     rows = benchmark.benchmark("serve", 16, 1, model="m", requests=200)["rows"]
     assert asked == [(path, n, 10) for path in ("/v2", "/v1") for n in (1, 8, 32)] + 10 * [("/v2", 8, 20)]
     assert [row["growth_mib"] for row in rows[6:]] == list(range(10))
@@ -134,10 +135,10 @@ def test_a_server_is_asked_by_more_and_more_clients_and_its_memory_is_read_in_tu
 def small_training(monkeypatch):
     """Networks, matrices and copies that take no time, and no PyTorch."""
     small = {"lsn": ("lsn:width=2,scales=1,steps=2", "muon"), "unet": ("unet:filters=2-2", "adam")}
-    monkeypatch.setattr(benchmark, "TRAINED", small)
-    monkeypatch.setattr(benchmark, "EPOCH_STEPS", 2)
+    monkeypatch.setattr(training, "TRAINED", small)
+    monkeypatch.setattr(training, "EPOCH_STEPS", 2)
     monkeypatch.setattr(training_steps, "EPOCH_STEPS", 2)
-    monkeypatch.setattr(benchmark, "torch_works", lambda *_: ())
+    monkeypatch.setattr(training, "torch_works", lambda *_: ())
     monkeypatch.setattr(roofline, "SIDE_ON_CPU", 8)
     monkeypatch.setattr(roofline, "COPIED_BYTES", 64)
 
@@ -162,9 +163,9 @@ def test_training_is_compared_with_pytorch_where_it_is_installed(small_training,
         sizes.append((model.count_params(), image.shape, mask.shape, precision))
         yield f"{PYTORCH}, any way", lambda count: time.sleep(0.001)
 
-    monkeypatch.setattr(benchmark, "torch_works", slow)
-    monkeypatch.setattr(benchmark, "TRAINED", {"unet": ("unet:filters=2-2", "adam")})
-    monkeypatch.setattr(benchmark, "IN_FIT", ())
+    monkeypatch.setattr(training, "torch_works", slow)
+    monkeypatch.setattr(training, "TRAINED", {"unet": ("unet:filters=2-2", "adam")})
+    monkeypatch.setattr(training, "IN_FIT", ())
     ours, theirs, *_ = benchmark.benchmark("training", 16, 1, batch_size=200, mixed_precision="bfloat16")["rows"]
     assert sizes == [(48_833, (200, 16, 16, 1), (200, 16, 16, 1), "bfloat16")]
     assert ours["of_pytorch"] == pytest.approx(theirs["seconds"] / ours["seconds"], abs=1e-3)
@@ -177,10 +178,10 @@ def test_sizes_that_the_networks_do_not_take_are_refused(size):
 
 
 def test_steps_in_a_row_share_their_time(small_training, monkeypatch):
-    monkeypatch.setattr(benchmark, "TRAINED", {"unet": ("unet:filters=2-2", "adam")})
-    monkeypatch.setattr(benchmark, "IN_FIT", ("unet",))
-    monkeypatch.setattr(benchmark, "steps_in_a_row", lambda: 3)
-    monkeypatch.setattr(benchmark, "medians_in_turns", lambda works, repeats: dict.fromkeys(works, 6.0))
+    monkeypatch.setattr(training, "TRAINED", {"unet": ("unet:filters=2-2", "adam")})
+    monkeypatch.setattr(training, "IN_FIT", ("unet",))
+    monkeypatch.setattr(training, "steps_in_a_row", lambda: 3)
+    monkeypatch.setattr(training, "medians_in_turns", lambda works, repeats: dict.fromkeys(works, 6.0))
     unet, in_fit, product, copy = benchmark.benchmark("training", 16, 1, batch_size=4)["rows"]
     assert (unet["seconds"], unet["slices_per_second"]) == (2.0, 2.0)
     assert (in_fit["seconds"], in_fit["slices_per_second"]) == (3.0, pytest.approx(4 / 3))

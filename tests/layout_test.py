@@ -1,6 +1,7 @@
 """The floors of the package: imports point downwards only, and heavy packages stay where they belong."""
 
 import ast
+import configparser
 import importlib
 import itertools
 import pathlib
@@ -19,7 +20,7 @@ LIBRARY = {
     "common_flags": (),
     "silence": (),
     "compilation": (),
-    "devices": (),
+    "devices": ("artifacts",),
     "numerics": (),
     "pages": (),
     "analysis": ("artifacts", "numerics", "pages"),
@@ -32,12 +33,13 @@ LIBRARY = {
     "models": ("numerics", "layers"),
     "prediction": (),
     "listening": (),
-    "training": ("artifacts", "numerics", "data", "layers", "metrics", "losses", "models", "prediction"),
+    "training": ("artifacts", "devices", "numerics", "data", "layers", "metrics", "losses", "models", "prediction"),
     "solver": ("artifacts", "compilation", "numerics", "data", "layers", "metrics", "models"),
     "studies": (
         *("artifacts", "compilation", "devices", "numerics", "analysis", "data", "layers", "metrics", "models"),
         *("prediction", "solver", "training"),
     ),
+    "benchmarks": ("data", "layers", "models", "solver", "studies", "surface_distances", "training"),
     "reports": ("artifacts", "analysis", "data", "numerics", "pages", "studies"),
     "certificate": ("numerics", "layers", "models", "solver"),
     "weights": ("artifacts", "models"),
@@ -151,6 +153,14 @@ def test_the_table_has_no_cycles():
 def test_every_source_has_a_row():
     floors = {floor_of(path) for path in LSN_TF} - {"__init__"}
     assert floors == {*LIBRARY, *VERBS}, "Add new packages and modules to LIBRARY or VERBS, remove those that are gone."
+
+
+def test_every_package_is_installed():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    folders = {pathlib.PurePosixPath(path).parent for path in LSN_TF}
+    listed = {name for name in config["options"]["packages"].split() if name.startswith("lsn_tf")}
+    assert listed == {".".join(folder.parts) for folder in folders}
 
 
 def test_the_verbs_are_the_modules_with_a_main():
