@@ -4,7 +4,6 @@ import keras
 from keras import ops
 
 from lsn_tf.layers.resample import Resample, from_square, larger, on_square, size_of
-from lsn_tf.numerics.level_sets import INSIDE
 
 
 class AnySize(keras.Model):
@@ -14,9 +13,6 @@ class AnySize(keras.Model):
     beside the shorter one is air. Where a front starts and how wide the coarsest grid is depend on it. Spacing follows,
     so phi remains in mm. An image on the model's grid already passes unchanged. It is clipped first, as in training:
     air beside the body must not darken its border more than the window lets it.
-
-    Where a front that started from a given contour has vanished from a slice, that contour is kept: the model says
-    where it runs, not whether there is one. (That is no step of an equation, and the model itself has no such rule.)
 
     Args:
         model: a trained model, {image, spacing} -> phi, with a layer "window".
@@ -46,11 +42,7 @@ class AnySize(keras.Model):
         self.built = True  # as the model is
 
     def call(self, inputs):
-        phi = self.from_grid(self.model(self.grid_inputs(inputs)), size=size_of(inputs["image"]))
-        if self.model.given_contour != "given":
-            return phi
-        vanished = ops.max(phi * INSIDE, axis=(1, 2, 3), keepdims=True) <= 0
-        return ops.where(vanished, inputs["phi_0"], phi)
+        return self.from_grid(self.model(self.grid_inputs(inputs)), size=size_of(inputs["image"]))
 
     def grid_inputs(self, inputs):
         """Returns what the model itself is given: image, spacing and, if there is one, phi_0 on its own grid."""

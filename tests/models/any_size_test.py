@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from lsn_tf.models import AnySize, LevelSetNetwork, UNet
-from lsn_tf.numerics.level_sets import ball, inside
 
 WINDOW = (-100.0, 400.0)
 SPACING = np.float32([[0.7, 0.9]])
@@ -103,17 +102,3 @@ def test_predict_takes_sizes_that_change_along_one_axis_alone(sizes, rng):
 def test_a_grid_that_the_model_cannot_halve_is_refused(solver, image_size):
     with pytest.raises(ValueError, match=f"positive multiple of 4 for lsn. Received {image_size}"):
         AnySize(solver, image_size)
-
-
-def test_a_given_contour_that_vanishes_from_a_slice_is_kept_there_alone(rng):
-    """A front that goes back at 1 mm/s and loses 3 mm: of discs of 2 and 9 mm, in one batch, the second one shrinks."""
-    shrinking = LevelSetNetwork(
-        WINDOW, width=0, scales=1, steps=6, initial_contour="given", edges="none", balloon=-1.0, smoothing=0.0
-    )
-    discs = np.stack([ball((32, 32), (1.0, 1.0), (16.0, 16.0), radius) for radius in (2.0, 9.0)])
-    given = {**inputs(rng, 32, 32, np.ones((2, 2), np.float32)), "phi_0": discs[..., None].astype(np.float32)}
-    given["image"] = np.zeros_like(given["phi_0"])
-    alone = keras.ops.convert_to_numpy(shrinking(given))
-    phi = keras.ops.convert_to_numpy(AnySize(shrinking, 32)(given))
-    assert not inside(alone[0]).any() and inside(alone[1]).any()
-    np.testing.assert_array_equal(phi, np.stack([given["phi_0"][0], alone[1]]))
