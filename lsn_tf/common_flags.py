@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -86,13 +86,12 @@ def run_command(
         _fail(2, f"expected flags only. Received {' '.join(rest)!r}. See --help.")
     _configure_logging(FLAGS.quiet)
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # progress bars; standard output is for the result
+        with _own_exit_code(), contextlib.redirect_stdout(sys.stderr):  # standard output is for the result
             result = main()
     except (ValueError, OSError, ImportError) as error:
         logging.getLogger(__name__).debug("bad input", exc_info=True)
         _fail(2, str(error), {"failures": error.failures} if isinstance(error, InputError) else {})
     except KeyboardInterrupt:
-        exec("")  # else CPython exits as killed by the signal if it came in a string's exec, as namedtuple's
         _fail(1, "interrupted.")
     except RuntimeError as error:
         logging.getLogger(__name__).debug("failure", exc_info=True)
@@ -100,6 +99,15 @@ def run_command(
     print(json.dumps(result)) if FLAGS.json else print_result(result)
     if result.get("failures"):
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def _own_exit_code() -> Iterator[None]:
+    """Keeps CPython from exiting as killed by a signal that came in the exec of a string, such as namedtuple's."""
+    try:
+        yield
+    finally:
+        exec("")  # one that ends well takes the mark away
 
 
 def _flag_help() -> str:
