@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from lsn_tf import evaluate, export, train
-from lsn_tf.artifacts import RunDir, read_json, write_json
+from lsn_tf.artifacts import RunDir, machine, read_json, write_json
 from lsn_tf.certificate import certify
 from lsn_tf.data.folds import held_out
 from lsn_tf.data.phantoms import DEFAULT_VOLUME_IDS
@@ -88,6 +88,7 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_weights(finished, tmp_pa
     for a, b in zip(_weights(run), _weights(killed), strict=True):
         np.testing.assert_array_equal(a, b)
     assert killed.history.read_bytes() == run.history.read_bytes()
+    assert read_json(killed.results)["machine"] == read_json(run.results)["machine"] == machine()
 
 
 def test_the_saved_model_gives_the_models_answer_for_any_type_batch_and_size(finished):

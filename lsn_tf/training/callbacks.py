@@ -120,7 +120,7 @@ class TrainingState(keras.callbacks.Callback):
         super().__init__()
         self.run, self.identity = run, identity
         self.rows: list[dict[str, Any]] = []
-        self.machines: list[str] = []  # those that have trained, in turn
+        self.machines: list[str] = []  # that have trained, each once, in the order in which they came
         self.seconds_before, self.started = 0.0, time.monotonic()
 
     @property
@@ -141,7 +141,7 @@ class TrainingState(keras.callbacks.Callback):
         if not self.index.is_file() or (state := read_json(self.index))["identity"] != self.identity:
             return 0
         self.rows, self.seconds_before = state["rows"], state["seconds"]
-        self.machines = state.get("machines", [])
+        self.machines = state.get("machines", ["a machine not recorded"])
         model.optimizer.build(model.trainable_variables)
         model.load_weights(self.weights(state["latest"]))
         return len(self.rows)

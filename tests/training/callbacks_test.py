@@ -97,7 +97,7 @@ def test_a_state_is_restored_with_weights_optimiser_and_history(tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
-def test_a_state_names_all_machines_that_have_trained_in_turn(tmp_path, monkeypatch):
+def test_a_state_names_each_machine_that_has_trained_once(tmp_path, monkeypatch):
     for machine in ("an abacus", "a slide rule", "a slide rule", "an abacus"):
         monkeypatch.setattr(callbacks, "machine_and_device", lambda machine=machine: machine)
         state, model = callbacks.TrainingState(RunDir(tmp_path), {}), _model()
