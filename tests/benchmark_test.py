@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import re
 import time
 from types import SimpleNamespace
@@ -22,6 +23,15 @@ from lsn_tf.studies.process_costs import Cost
 from lsn_tf.studies.served_load import Load
 from lsn_tf.studies.training_speed import PYTORCH
 from lsn_tf.surface_distances import surface_distances
+
+
+@pytest.mark.parametrize("topic", benchmark.TOPICS)
+def test_every_topic_is_a_module_that_measures(topic):
+    assert callable(importlib.import_module(f"lsn_tf.benchmarks.{topic}").measure)
+
+
+def test_a_server_is_watched_over_ten_requests_a_part_at_least():
+    assert benchmark.FEWEST_REQUESTS == 10 * serve.PARTS
 
 
 def test_ratios_are_against_the_first_row_of_a_group(monkeypatch):

@@ -1,1 +1,1 @@
-"""What `python -m lsn_tf.benchmark` measures: a module for each topic, whose `measure` returns rows of results."""
+"""What `python -m lsn_tf.benchmark` measures: a module for each topic, whose `measure` returns rows, and `timing`."""

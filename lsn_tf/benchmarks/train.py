@@ -48,14 +48,14 @@ def train_step(preset: str, slices: Slices, precision: str = "float32", jit: boo
 def model_in_training(
     name: str, batch_size: int, precision: str, jit: bool = True, optimizer: str = "muon"
 ) -> keras.Model:
-    """Returns a model compiled as `lsn_tf.train` compiles it, always with the same weights."""
+    """Returns a model compiled as `lsn_tf.train` does by default, always with the same weights."""
     options = FitOptions(
         model=name,
         window_hu=WINDOW_HU,
         epochs=1,
         batch_size=batch_size,
         optimizer=optimizer,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         seed=0,
         augment=False,
         jit=jit,
