@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import importlib
 import re
+import sys
 import time
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from lsn_tf import benchmark
-from lsn_tf.benchmarks import kernels, metrics, serve, solver, timing, train, training
+from lsn_tf.benchmarks import data, kernels, metrics, serve, solver, timing, train, training
 from lsn_tf.data.phantoms import make_scans
 from lsn_tf.data.pipeline import gather_slices
 from lsn_tf.studies import roofline, training_steps
@@ -68,6 +69,31 @@ def test_what_is_timed_is_what_a_plain_solver_computes():
     time_step = solver.CFL / ((np.sqrt(2) + 2 * problem.curvature) * problem.speed.max())
     expected = numpy_solve(problem.phi, problem.speed, problem.curvature * problem.speed, np.float32(time_step), 7)
     np.testing.assert_allclose(phi[..., 0], np.stack([expected, expected]), atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_solver_is_measured_against_each_tool_in_batches_over_steps_in_a_box_and_in_memory(monkeypatch):
+    small = {"SHAPES": ((16, 16), (8, 8, 8)), "BATCH_SHAPES": ((16, 16),), "GROWTH_STEPS": (2, 4), "STEPS": 5}
+    for name, value in {**small, "LARGE": (8, 16, 16), "MEMORY_SHAPES": ((64, 64),)}.items():
+        monkeypatch.setattr(solver, name, value)
+    rows = benchmark.benchmark("solver", 16, 1)["rows"]
+    of = {group: [row["what"] for row in rows if row["group"] == group] for group in {row["group"] for row in rows}}
+    assert (
+        of["16 x 16"][0] == of["8 x 8 x 8"][0] == "lsn_tf, 5 steps" and "NumPy, upwind and curvature" in of["16 x 16"]
+    )
+    assert of["batches of 16 x 16, a slice"] == ["1 at a time", "4 at a time", "16 at a time"]
+    assert of["steps at 256 x 256, a step"] == ["2 steps", "4 steps"]
+    assert of["a small front in 8 x 16 x 16, 20 steps"] == ["the whole volume", "the active box"]
+    if sys.platform == "linux":
+        assert of["memory of a process at its peak"] == ["64 x 64"] and rows[-1]["mib"] >= 0
+
+
+def test_a_batch_of_the_pipeline_is_a_share_of_those_drained(monkeypatch):
+    monkeypatch.setattr(data, "training_slices", lambda size: gather_slices(make_scans([0, 60]), size))
+    monkeypatch.setattr(data, "medians_in_turns", lambda works, repeats: dict.fromkeys(works, 6.0))
+    monkeypatch.setattr(data, "train_step", lambda *_: None)
+    batch, unet, lsn = benchmark.benchmark("data", 16, 1)["rows"]
+    assert (batch["seconds"], unet["seconds"], lsn["what"]) == (6.0 / 50, 6.0, "a training step of lsn")
 
 
 def test_all_ways_to_the_distances_between_borders_agree():
