@@ -65,11 +65,13 @@ def test_an_image_that_does_not_fit_the_grids_is_refused_with_what_to_do(preset,
         build_model(preset, WINDOW)(batch(rng, (32, 40)))
 
 
-@pytest.mark.parametrize(("preset", "rate", "least"), [("lse", 1e-2, 0.98), ("lsn", 1e-4, 0.4), ("unet", 1e-3, 0.98)])
-def test_a_short_step_against_the_gradient_lowers_the_loss_by_its_square(preset, rate, least, rng):
-    """By rate * |gradient|^2. Of `lsn` by half: as speeds grow time steps shrink, along which no gradient flows."""
+@pytest.mark.parametrize(("preset", "rate"), [("lse", 1e-2), ("lsn", 1e-4), ("unet", 1e-3)])
+def test_a_short_step_against_the_gradient_lowers_the_loss_by_its_square(preset, rate, rng):
+    """By rate * |gradient|^2; not from the first weights of `lsn`, whose speed is zero, where upwinding has a kink."""
     keras.utils.set_random_seed(0)
     model, inputs = build_model(preset, WINDOW), batch(rng, (32, 32))
+    for weight in model.trainable_weights:
+        weight.assign_add(0.03 * rng.normal(size=weight.shape).astype(np.float32))
     mask = np.zeros((2, 32, 32, 1), np.float32)
     mask[:, 10:22, 6:16] = 1
     inputs["image"] += 200 * mask
@@ -78,8 +80,7 @@ def test_a_short_step_against_the_gradient_lowers_the_loss_by_its_square(preset,
     first = model.train_on_batch(inputs, mask)
     steps = [weight.numpy() - old for weight, old in zip(model.trainable_weights, before, strict=True)]
     second = model.train_on_batch(inputs, mask)
-    expected = sum(np.sum(np.square(step)) for step in steps) / rate
-    assert least * expected < first - second < 1.02 * expected
+    assert first - second == pytest.approx(sum(np.sum(np.square(step)) for step in steps) / rate, rel=0.03)
 
 
 def test_the_level_set_network_has_fewer_than_60000_parameters():
