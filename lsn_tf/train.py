@@ -30,7 +30,7 @@ from absl import flags
 from lsn_tf import common_flags
 from lsn_tf.artifacts import RunDir, file_name, replaced, write_json
 from lsn_tf.data.folds import NO_FOLD, monitoring_volumes, parsed_fold, training_folds
-from lsn_tf.data.pipeline import TARGETS, Slices, gather_slices, steps_per_epoch
+from lsn_tf.data.pipeline import TARGETS, Slices, check_image_size, gather_slices, steps_per_epoch
 from lsn_tf.data.sources import Source, open_source
 from lsn_tf.devices import on_accelerator
 from lsn_tf.evaluate import SYNTHETIC_NOTICE, evaluate, print_results, write_unscored
@@ -105,8 +105,7 @@ class Config:
             raise ValueError(f"target must be one of {sorted(TARGETS)}. Received {self.target!r}.")
         if self.mixed_precision not in PRECISIONS:
             raise ValueError(f"mixed_precision must be one of {PRECISIONS}. Received {self.mixed_precision!r}.")
-        if self.image_size < 16 or self.image_size % 16:
-            raise ValueError(f"image_size must be a positive multiple of 16. Received {self.image_size}.")
+        check_image_size(self.image_size)
         if min(self.batch_size, 1 if self.epochs is None else self.epochs) < 1:
             raise ValueError(
                 "batch_size and epochs must be at least 1. "

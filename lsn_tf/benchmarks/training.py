@@ -8,7 +8,7 @@ import numpy as np
 from lsn_tf.benchmarks.timing import Row, medians_in_turns, size
 from lsn_tf.benchmarks.train import WINDOW_HU, model_in_training
 from lsn_tf.data.phantoms import make_scans
-from lsn_tf.data.pipeline import Slices, gather_slices
+from lsn_tf.data.pipeline import Slices, check_image_size, gather_slices
 from lsn_tf.models import build_model
 from lsn_tf.studies.roofline import measured_peak, peak_works
 from lsn_tf.studies.training_speed import peak_rows, speed_rows, steps_in_a_row, torch_works
@@ -28,14 +28,11 @@ def measure(image_size: int, batch_size: int, mixed_precision: str, repeats: int
         ValueError: if the networks do not take slices of this size, or the backend does not train.
     """
     check_backend(multi_gpu=False)
-    if image_size < 16 or image_size % 16:
-        raise ValueError(f"image_size must be a positive multiple of 16. Received {image_size}.")
+    check_image_size(image_size)
     slices = gather_slices(make_scans(VOLUMES), image_size)
     batch = slices.at(np.arange(batch_size) % len(slices))
     models = {
-        name: lambda model=model, optimizer=optimizer: model_in_training(
-            model, batch_size, mixed_precision, optimizer=optimizer
-        )
+        name: functools.partial(model_in_training, model, batch_size, mixed_precision, optimizer=optimizer)
         for name, (model, optimizer) in TRAINED.items()
     }
     steps = {name: _steps(make_model(), batch) for name, make_model in models.items()}

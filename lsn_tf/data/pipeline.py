@@ -86,6 +86,12 @@ def _on_grid(scan: Scan, image_size: int, target: str, window) -> tuple[np.ndarr
     )
 
 
+def check_image_size(image_size: int) -> None:
+    """Raises ValueError for a side of the grid of training, pixels, that the networks do not take."""
+    if image_size < 16 or image_size % 16:
+        raise ValueError(f"image_size must be a positive multiple of 16. Received {image_size}.")
+
+
 def steps_per_epoch(slices: Slices, batch_size: int) -> int:
     """Returns the number of whole batches in an epoch. Raises ValueError if there is not one."""
     if len(slices) < batch_size:

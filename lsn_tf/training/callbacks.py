@@ -146,11 +146,13 @@ class TrainingState(keras.callbacks.Callback):
         model.load_weights(self.weights(state["latest"]))
         return len(self.rows)
 
+    def on_train_begin(self, logs=None):
+        self.machines = list(dict.fromkeys([*self.machines, machine_and_device()]))
+
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append({"epoch": epoch + 1, **{name: float(logs[name]) for name in LOGGED}})
         previous = {path.name for path in self.run.state.glob("*.weights.h5")}
         latest = self._save(f"epoch_{epoch + 1}")
-        self.machines = list(dict.fromkeys([*self.machines, machine_and_device()]))
         state = {"latest": latest, "rows": self.rows, "machines": self.machines, "seconds": self.seconds}
         write_json(self.index, {"identity": self.identity, **state})
         for name in previous - {f"{latest}.weights.h5"}:

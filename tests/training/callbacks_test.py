@@ -103,6 +103,7 @@ def test_a_state_names_each_machine_that_has_trained_once(tmp_path, monkeypatch)
         state, model = callbacks.TrainingState(RunDir(tmp_path), {}), _model()
         epoch = state.restore(model)
         state.set_model(model)
+        state.on_train_begin()
         state.on_epoch_end(epoch, logs(0.5))
     assert state.machines == ["an abacus", "a slide rule"]
 
