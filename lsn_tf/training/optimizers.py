@@ -1,5 +1,6 @@
 """What moves the weights: Muon for the kernels of the hidden convolutions, Adam for all others, or Adam alone."""
 
+import collections
 import re
 from typing import Any
 
@@ -31,12 +32,41 @@ class KernelMuon(keras.optimizers.Muon):
     def _should_use_adamw(self, variable):
         return len(variable.shape) < 3 or not HIDDEN_LAYER.search(variable.path)
 
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        if keras.backend.backend() != "jax":  # others may have to add up the gradients of several GPUs before
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
+            return
+        kernels = collections.defaultdict(list)  # by their number of filters
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            if self._should_use_adamw(variable):
+                self.update_step(gradient, variable, learning_rate)
+            else:
+                kernels[variable.shape[-1]].append((gradient, variable))
+        for alike in kernels.values():
+            self._move(alike, learning_rate)
+
     def _muon_update_step(self, gradient, variable, lr, m):
+        self._move([(gradient, variable)], lr)
+
+    def _move(self, kernels, learning_rate):
+        """Moves kernels of equally many filters together: alone, each would be dozens of products of tiny matrices.
+
+        Rows of zeros, which make all of one height, change no product of columns.
+        """
+        directions = [self._direction(*pair) for pair in kernels]
+        rows = [direction.shape[0] for direction in directions]
+        stack = ops.stack([ops.pad(d, ((0, max(rows) - n), (0, 0))) for d, n in zip(directions, rows, strict=True)])
+        orthogonal = ops.unstack(self.zeropower_via_newtonschulz5(stack, self.ns_steps), len(kernels))
+        for (_, variable), matrix, n in zip(kernels, orthogonal, rows, strict=True):
+            step = ops.reshape(self.lr_adjust(matrix[:n]), variable.shape)
+            self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * step)
+
+    def _direction(self, gradient, variable):
+        """Returns the momentum of a kernel with this gradient, as a matrix."""
+        m = self.momentums[self._get_variable_index(variable)]
         self.assign(m, self.momentum * m + gradient)
-        step = gradient + self.momentum * m if self.nesterov else ops.convert_to_tensor(m)
-        flat = ops.reshape(step, (-1, variable.shape[-1]))
-        orthogonal = self.lr_adjust(self.zeropower_via_newtonschulz5(flat, self.ns_steps))
-        self.assign_sub(variable, ops.cast(lr, variable.dtype) * ops.reshape(orthogonal, variable.shape))
+        direction = gradient + self.momentum * m if self.nesterov else ops.convert_to_tensor(m)
+        return ops.reshape(direction, (-1, variable.shape[-1]))
 
 
 OPTIMIZERS = {"muon": KernelMuon, "adam": keras.optimizers.Adam}

@@ -1,5 +1,10 @@
 """Muon steps are nearly orthogonal where convolutions are hidden; elsewhere Adam steps, as it does alone."""
 
+import importlib.util
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +13,14 @@ from lsn_tf.models import build_model
 from lsn_tf.training.optimizers import KernelMuon
 
 WINDOW = (-100.0, 400.0)
+SHAPES = {"encoder_0": (3, 3, 1, 6), "encoder_1": (3, 3, 8, 6), "bottom": (3, 3, 4, 6), "decoder_0": (3, 3, 4, 2)}
+SAME_ON_JAX = """
+import keras
+from optimizers_test import assert_kernels_move_by_newton_schulz
+
+assert keras.backend.backend() == "jax"
+assert_kernels_move_by_newton_schulz()
+"""
 
 
 def variable(name, value):
@@ -54,6 +67,39 @@ def test_a_step_does_not_depend_on_the_size_of_the_gradient(kernel, rng):
         for scale in (1.0, 100.0)
     ]
     np.testing.assert_allclose(*steps, atol=1e-4)
+
+
+def newton_schulz(matrix):
+    """Returns what five quintic iterations make of a matrix, each singular value by itself."""
+    left, values, right = np.linalg.svd(matrix / np.linalg.norm(matrix), full_matrices=False)
+    for _ in range(5):
+        values = 3.4445 * values - 4.775 * values**3 + 2.0315 * values**5
+    return left @ np.diag(values) @ right
+
+
+def assert_kernels_move_by_newton_schulz():
+    """Kernels of several heights and widths and a bias in one step: each moves as it would alone."""
+    rng = np.random.default_rng(0)
+    gradients = [rng.normal(size=shape) for shape in [*SHAPES.values(), (6,)]]
+    variables = [variable(name, np.zeros(g.shape)) for name, g in zip([*SHAPES, "bias"], gradients, strict=True)]
+    *steps, of_bias = stepped(KernelMuon(0.1), variables, gradients)
+    for step, gradient in zip(steps, gradients[:-1], strict=True):
+        matrix = gradient.reshape(-1, gradient.shape[-1])
+        expected = -0.1 * 0.2 * np.sqrt(max(matrix.shape)) * newton_schulz(matrix)
+        np.testing.assert_allclose(step.reshape(matrix.shape), expected, atol=1e-5)
+    np.testing.assert_allclose(of_bias, -0.1 * np.sign(gradients[-1]), rtol=1e-3)  # Adam's first step
+
+
+def test_kernels_of_all_sizes_move_by_their_own_newton_schulz_iteration():
+    assert_kernels_move_by_newton_schulz()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
+def test_on_jax_where_they_are_moved_together_they_do_too():
+    path = os.pathsep.join([os.path.dirname(__file__), *sys.path])
+    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", SAME_ON_JAX], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 @pytest.mark.parametrize(
