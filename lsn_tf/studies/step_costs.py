@@ -28,7 +28,7 @@ class StepCost:
     counted_by: str
 
 
-def cost_by_xla(function: Callable, *arguments: Any) -> StepCost:
+def cost_by_xla(function: Callable, *arguments: Any) -> StepCost | None:
     """Returns the cost of a function of JAX: operations as it is written, bytes as XLA has fused it.
 
     XLA counts the body of a loop once. Here it counts as often as it is computed.
@@ -40,30 +40,46 @@ def cost_by_xla(function: Callable, *arguments: Any) -> StepCost:
     import jax
 
     traced = jax.jit(function).trace(*arguments)
-    lowered = traced.lower()
-    return cost_of_executable(traced, lowered, lowered.compile())
+    return cost_of_executable(traced, traced.lower().compile())
 
 
-def cost_of_executable(traced: Any, lowered: Any, executable: Any) -> StepCost:
-    """Returns the cost of a function that `jax.jit` has traced, lowered and compiled, see `cost_by_xla`."""
-    _, in_all = _once_and_in_all(traced, lowered, executable)
+def cost_of_executable(traced: Any, executable: Any) -> StepCost | None:
+    """Returns the cost of a function that `jax.jit` has traced and compiled, or None where XLA does not tell."""
+    if not executable.cost_analysis():
+        return None
+    _, in_all = _once_and_in_all(traced, executable)
     return StepCost(float(in_all[0]), float(in_all[1]), "XLA")
 
 
-def _once_and_in_all(traced: Any, lowered: Any, executable: Any) -> tuple[np.ndarray, np.ndarray]:
+def _once_and_in_all(traced: Any, executable: Any) -> tuple[np.ndarray, np.ndarray]:
     """Returns (operations, bytes) with the body of every loop counted once, as XLA does, and with all its turns."""
+    once = in_all = np.array([_operations(traced.jaxpr), executable.cost_analysis()["bytes accessed"]])
+    for body, turns in _loops(traced.jaxpr.jaxpr):
+        of_body = _jitted(body).trace(*_shapes(body))
+        body_once, body_in_all = _once_and_in_all(of_body, of_body.lower().compile())
+        in_all = in_all + turns * body_in_all - body_once
+    return once, in_all
+
+
+def _operations(jaxpr: Any) -> float:
+    """Returns what XLA counts before it compiles. On the CPU: for other devices JAX does not ask it to."""
+    import jax
+
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        return _jitted(jaxpr).lower(*_shapes(jaxpr)).cost_analysis().get("flops", 0.0)
+
+
+def _jitted(jaxpr: Any) -> Any:
     import jax
     from jax.extend.core import jaxpr_as_fun
 
-    flops, moved = lowered.cost_analysis().get("flops", 0.0), executable.cost_analysis().get("bytes accessed", 0.0)
-    once = in_all = np.array([flops, moved])
-    for body, turns in _loops(traced.jaxpr.jaxpr):
-        shapes = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in body.in_avals]
-        of_body = jax.jit(jaxpr_as_fun(body)).trace(*shapes)
-        body_lowered = of_body.lower()
-        body_once, body_in_all = _once_and_in_all(of_body, body_lowered, body_lowered.compile())
-        in_all = in_all + turns * body_in_all - body_once
-    return once, in_all
+    return jax.jit(jaxpr_as_fun(jaxpr))
+
+
+def _shapes(jaxpr: Any) -> list[Any]:
+    import jax
+
+    return [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in jaxpr.in_avals]
 
 
 def _loops(jaxpr: Any) -> Iterator[tuple[Any, int]]:

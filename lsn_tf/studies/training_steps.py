@@ -78,8 +78,7 @@ def _steps_on_jax(model: keras.Model, inputs: dict[str, Any], masks: tuple[Any, 
     groups = model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
     state = tuple([variable.value for variable in group] for group in (*groups, model.metrics_variables))
     traced = jax.jit(model.train_step, donate_argnums=0).trace(state, data)
-    lowered = traced.lower()
-    step = lowered.compile()
+    step = traced.lower().compile()
 
     def make(count: int) -> float:
         nonlocal state
@@ -90,7 +89,8 @@ def _steps_on_jax(model: keras.Model, inputs: dict[str, Any], masks: tuple[Any, 
         jax.block_until_ready(state)
         return float(logs["loss"])
 
-    return TrainingSteps(make, cost_of_executable(traced, lowered, step))
+    cost = cost_of_executable(traced, step) or cost_by_shapes(model, *inputs["image"].shape[:2])
+    return TrainingSteps(make, cost)
 
 
 def _build_state(model: keras.Model) -> None:

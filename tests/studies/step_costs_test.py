@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsn_tf.models import LevelSetNetwork, UNet
-from lsn_tf.studies.step_costs import PASSES, cost_by_shapes, cost_by_xla
+from lsn_tf.studies.step_costs import PASSES, cost_by_shapes, cost_by_xla, cost_of_executable
 
 WINDOW_HU = (-100.0, 400.0)
 
@@ -32,6 +32,16 @@ def test_every_turn_of_a_loop_is_counted_and_of_loops_in_loops():
     assert often.flops == pytest.approx(7 * product, rel=0.01)
     assert often.bytes > 3 * once.bytes
     assert cost_by_xla(nested, matrix).flops == pytest.approx(15 * product, rel=0.01)
+
+
+def test_what_xla_does_not_tell_is_not_counted():
+    pytest.importorskip("jax")
+
+    class Silent:
+        def cost_analysis(self):
+            return None
+
+    assert cost_of_executable(None, Silent()) is None
 
 
 def test_the_convolutions_of_a_u_net_are_counted_by_their_shapes():
