@@ -175,8 +175,7 @@ def small_training(monkeypatch):
     monkeypatch.setattr(training, "EPOCH_STEPS", 2)
     monkeypatch.setattr(training_steps, "EPOCH_STEPS", 2)
     monkeypatch.setattr(training, "torch_works", lambda *_: ())
-    monkeypatch.setattr(roofline, "SIDE_ON_CPU", 8)
-    monkeypatch.setattr(roofline, "COPIED_BYTES", 64)
+    monkeypatch.setattr(roofline, "ON_CPU", roofline.Load(side=8, copied_bytes=64, calls=5))
 
 
 def test_training_steps_are_set_against_the_roofline(small_training, capsys):
@@ -221,4 +220,4 @@ def test_steps_in_a_row_share_their_time(small_training, monkeypatch):
     unet, in_fit, product, copy = benchmark.benchmark("training", 16, 1, batch_size=4)["rows"]
     assert (unet["seconds"], unet["slices_per_second"]) == (2.0, 2.0)
     assert (in_fit["seconds"], in_fit["slices_per_second"]) == (3.0, pytest.approx(4 / 3))
-    assert copy["bytes_per_second"] == roofline.CALLS * 2 * 64 / 6.0
+    assert copy["bytes_per_second"] == 5 * 2 * 64 / 6.0

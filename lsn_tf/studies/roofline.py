@@ -14,10 +14,25 @@ from lsn_tf.compilation import compiled
 from lsn_tf.devices import on_accelerator
 from lsn_tf.studies.step_costs import StepCost
 
-SIDE_ON_CPU, SIDE_ON_ACCELERATOR = 2048, 8192  # of the matrices
-COPIED_BYTES = 2**28  # far more than a cache holds of it
-CALLS = 5  # in a row, so that starting and waiting hardly count
 PRODUCT, COPY = "matrix product", "copy"
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """What a device is given to do.
+
+    Attributes:
+        side: of the matrices that are multiplied.
+        copied_bytes: size of the array that is copied, of which a cache holds little.
+        calls: products, or copies, in a row, so that starting and waiting hardly count.
+    """
+
+    side: int
+    copied_bytes: int
+    calls: int
+
+
+ON_CPU, ON_ACCELERATOR = Load(2048, 2**28, 5), Load(8192, 2**30, 20)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,23 +58,24 @@ class Peak:
 
 
 def peak_works(precision: str) -> dict[str, Callable[[], np.ndarray]]:
-    """Returns the matrix products and the copies that show what the device reaches, `CALLS` each, on Keras' backend.
+    """Returns the matrix products and the copies that show what the device reaches, several in a row each.
 
     Each returns the first row, or number, of the last, float32: a device may answer before it has computed.
 
     Args:
         precision: of their numbers, "float32" or "bfloat16".
     """
-    side = matrix_side()
+    side = load().side
     rng = np.random.default_rng(0)
     # Products with it keep their size, so that they stay numbers as those of a network are.
     matrix = ops.cast(ops.convert_to_tensor((rng.normal(size=(side, side)) / side**0.5).astype(np.float32)), precision)
-    array = ops.ones((COPIED_BYTES // _bytes_of(precision),), precision)
-    copies = compiled(lambda x: ops.fori_loop(0, CALLS, lambda _, x: x + 1, x))
+    array = ops.ones((load().copied_bytes // _bytes_of(precision),), precision)
+    # The first copy leaves the array as it is, the others happen in place.
+    copies = compiled(lambda x: ops.fori_loop(1, load().calls, lambda _, x: x + 1, x + 1))
 
     def multiply():
         product = matrix
-        for _ in range(CALLS):
+        for _ in range(load().calls):
             product = ops.matmul(product, matrix)
         return _fetched(product[:1])
 
@@ -68,13 +84,13 @@ def peak_works(precision: str) -> dict[str, Callable[[], np.ndarray]]:
 
 def measured_peak(seconds: Mapping[str, float]) -> Peak:
     """Returns the peak by the times of the works of `peak_works`, s."""
-    flops, moved = 2 * matrix_side() ** 3, 2 * COPIED_BYTES  # a copy reads and writes
-    return Peak(CALLS * flops / seconds[PRODUCT], CALLS * moved / seconds[COPY])
+    flops, moved = 2 * load().side ** 3, 2 * load().copied_bytes  # a copy reads and writes
+    return Peak(load().calls * flops / seconds[PRODUCT], load().calls * moved / seconds[COPY])
 
 
-def matrix_side() -> int:
-    """Returns the side of the matrices on this device."""
-    return SIDE_ON_ACCELERATOR if on_accelerator() else SIDE_ON_CPU
+def load() -> Load:
+    """Returns what this device is given to do."""
+    return ON_ACCELERATOR if on_accelerator() else ON_CPU
 
 
 def _fetched(tensor: Any) -> np.ndarray:
