@@ -61,8 +61,9 @@ class Config:
     Attributes:
         models: see `parse_variants`.
         folds: to hold out, one after the other.
-        seeds: 0 to seeds - 1 are trained on every fold.
+        seeds: how many are trained on every fold.
         extra_seeds: how many instead, on some of the folds.
+        first_seed: the first of them; the others follow.
         dataset, data_dir: see `open_source`.
         training: options of `train.Config`, for all models.
         runs_dir: where the trainings lie; None for runs/crossval/DATASET.
@@ -77,6 +78,7 @@ class Config:
     folds: tuple[int, ...] = tuple(range(NUM_FOLDS))
     seeds: int = 1
     extra_seeds: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    first_seed: int = 0
     dataset: str = "auto"
     data_dir: str | None = None
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -100,7 +102,7 @@ class Config:
 
     def seeds_of(self, fold: int) -> range:
         """Returns the seeds that are trained on a fold."""
-        return range(self.extra_seeds.get(fold, self.seeds))
+        return range(self.first_seed, self.first_seed + self.extra_seeds.get(fold, self.seeds))
 
 
 def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]:
@@ -188,7 +190,7 @@ def plan(config: Config, variants: Sequence[Variant], source: Source) -> list[Tr
     epochs = train.EPOCHS_SYNTHETIC if source.synthetic else train.EPOCHS_LITS
     shared = {"epochs": epochs, **config.training, "dataset": source.name, "data_dir": config.data_dir}
     trainings = []
-    for seed in range(max(len(config.seeds_of(fold)) for fold in config.folds)):
+    for seed in sorted({seed for fold in config.folds for seed in config.seeds_of(fold)}):
         for fold in (fold for fold in config.folds if seed in config.seeds_of(fold)):
             for variant in variants:
                 of_run = {"model": variant.model, "fold": fold, "seed": seed}
@@ -251,8 +253,8 @@ def main() -> dict[str, Any]:
         training["window_hu"] = train.parsed_window(values.window_hu)
     if not all(fold.isdigit() for fold in values.folds):
         raise ValueError(f"folds must be numbers, as in 0,1,2,3,4. Received {','.join(values.folds)!r}.")
-    own = {name: values[name].value for name in ("models", "seeds", "dataset", "data_dir", "runs_dir", "results_dir")}
-    own |= {name: values[name].value for name in ("reference", "jobs", "table_only")}
+    own = {name: values[name].value for name in ("models", "seeds", "first_seed", "dataset", "data_dir", "runs_dir")}
+    own |= {name: values[name].value for name in ("results_dir", "reference", "jobs", "table_only")}
     folds, extra_seeds = tuple(map(int, values.folds)), parsed_seeds(values.extra_seeds)
     command = shlex.join(["python", "-m", "lsn_tf.crossval", *sys.argv[1:]])
     return crossval(Config(**own, folds=folds, extra_seeds=extra_seeds, training=training, command=command))
@@ -267,7 +269,8 @@ def define_flags() -> None:
         "models", "lse,lsn,unet", "Models, as --model of train; options of the training may be among theirs."
     )
     flags.DEFINE_list("folds", [str(fold) for fold in range(NUM_FOLDS)], "Folds to hold out, one after the other.")
-    flags.DEFINE_integer("seeds", 1, "How many seeds on every fold: 0, 1 and so on.")
+    flags.DEFINE_integer("seeds", 1, "How many seeds on every fold: --first_seed and those that follow.")
+    flags.DEFINE_integer("first_seed", 0, "The first seed, where others are trained elsewhere.", lower_bound=0)
     flags.DEFINE_list("extra_seeds", [], "FOLD:SEEDS,FOLD:SEEDS; how many seeds instead on these folds.")
     flags.DEFINE_string("runs_dir", None, "Where the trainings lie (default: runs/crossval/DATASET).")
     flags.DEFINE_string("results_dir", None, "Where the tables are written (default: results/DATASET).")

@@ -62,6 +62,13 @@ def test_every_model_fold_and_seed_is_trained_once_first_seeds_first(run, tmp_pa
     ]
 
 
+def test_seeds_may_begin_elsewhere_than_at_0(run, tmp_path):
+    record = run(seeds=2, first_seed=3, folds=(1,))
+    folders = [command.split("/")[-1] for command in commands(tmp_path)]
+    assert folders == [f"{model}-fold1-seed{seed}" for seed in (3, 4) for model in ("lse", "unet")]
+    assert record["seeds"] == {"1": [3, 4]} and "seeds: 2 on fold 1, the first is 3." in page(record)
+
+
 def test_the_trainer_gets_its_options(run, tmp_path):
     run("unet:filters=4-4,epochs=3 lsn", folds=(3,), training={"epochs": 5, "window_hu": (-10.0, 90.0)})
     one, other = (set(command.split()) for command in commands(tmp_path))
@@ -251,7 +258,8 @@ def test_seeds_of_folds_are_parsed():
 
 
 def test_no_option_of_the_training_is_also_one_of_crossval():
-    own = {"models", "folds", "seeds", "extra_seeds", "runs_dir", "results_dir", "reference", "jobs", "table_only"}
+    own = {"models", "folds", "seeds", "extra_seeds", "first_seed", "runs_dir", "results_dir", "reference", "jobs"}
+    own |= {"table_only"}
     assert not own & set(crossval.TRAINING_OPTIONS)
     assert {"epochs", "learning_rate", "image_size"} <= set(crossval.TRAINING_OPTIONS)
     assert not {"model", "fold", "seed"} & set(crossval.TRAINING_OPTIONS)

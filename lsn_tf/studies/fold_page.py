@@ -40,6 +40,8 @@ def page(record: Mapping[str, Any]) -> str:
 def _trained(record: Mapping[str, Any]) -> str:
     sizes = sorted({run["image_size"] for run in record["runs"] if "image_size" in run})
     seeds = ", ".join(f"{len(seeds)} on fold {fold}" for fold, seeds in record["seeds"].items())
+    first = min(seed for of_fold in record["seeds"].values() for seed in of_fold)
+    seeds += f", the first is {first}" if first else ""
     grids = " and ".join(f"{size} × {size}" for size in sizes) or "-"
     return f"Trained at {grids} pixels, target {record['target']}; seeds: {seeds}."
 
