@@ -38,35 +38,40 @@ class KernelMuon(keras.optimizers.Muon):
             return
         kernels = collections.defaultdict(list)  # by their number of filters
         for gradient, variable in zip(grads, trainable_variables, strict=True):
-            if self._should_use_adamw(variable):
-                self.update_step(gradient, variable, learning_rate)
-            else:
+            if self.adam_velocities[self._get_variable_index(variable)] is None:
                 kernels[variable.shape[-1]].append((gradient, variable))
+            else:
+                self.update_step(gradient, variable, learning_rate)
         for alike in kernels.values():
-            self._move(alike, learning_rate)
+            self._move_together(alike, learning_rate)
 
-    def _muon_update_step(self, gradient, variable, lr, m):
-        self._move([(gradient, variable)], lr)
+    def _move_together(self, kernels, learning_rate):
+        """Moves kernels of equally many filters: alone, each would be dozens of products of tiny matrices.
 
-    def _move(self, kernels, learning_rate):
-        """Moves kernels of equally many filters together: alone, each would be dozens of products of tiny matrices.
-
-        Rows of zeros, which make all of one height, change no product of columns.
+        Rows of zeros, which make all of one height, change neither the norm nor the iteration, and stay zero.
         """
-        directions = [self._direction(*pair) for pair in kernels]
+        momentums = [self.momentums[self._get_variable_index(variable)] for _, variable in kernels]
+        directions = [self._direction(*kernel, m) for kernel, m in zip(kernels, momentums, strict=True)]
         rows = [direction.shape[0] for direction in directions]
         stack = ops.stack([ops.pad(d, ((0, max(rows) - n), (0, 0))) for d, n in zip(directions, rows, strict=True)])
         orthogonal = ops.unstack(self.zeropower_via_newtonschulz5(stack, self.ns_steps), len(kernels))
         for (_, variable), matrix, n in zip(kernels, orthogonal, rows, strict=True):
-            step = ops.reshape(self.lr_adjust(matrix[:n]), variable.shape)
-            self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * step)
+            self._move(variable, matrix[:n], learning_rate)
 
-    def _direction(self, gradient, variable):
+    def _muon_update_step(self, gradient, variable, lr, m):
+        direction = self._direction(gradient, variable, m)
+        self._move(variable, self.zeropower_via_newtonschulz5(direction, self.ns_steps), lr)
+
+    def _direction(self, gradient, variable, m):
         """Returns the momentum of a kernel with this gradient, as a matrix."""
-        m = self.momentums[self._get_variable_index(variable)]
         self.assign(m, self.momentum * m + gradient)
         direction = gradient + self.momentum * m if self.nesterov else ops.convert_to_tensor(m)
         return ops.reshape(direction, (-1, variable.shape[-1]))
+
+    def _move(self, variable, orthogonal, learning_rate):
+        """Moves a kernel along a nearly orthogonal matrix."""
+        step = ops.reshape(self.lr_adjust(orthogonal), variable.shape)
+        self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * step)
 
 
 OPTIMIZERS = {"muon": KernelMuon, "adam": keras.optimizers.Adam}
