@@ -175,7 +175,7 @@ def small_training(monkeypatch):
     monkeypatch.setattr(training, "EPOCH_STEPS", 2)
     monkeypatch.setattr(training_steps, "EPOCH_STEPS", 2)
     monkeypatch.setattr(training, "torch_works", lambda *_: ())
-    monkeypatch.setattr(roofline, "ON_CPU", roofline.Load(side=8, copied_bytes=64, calls=5))
+    monkeypatch.setattr(roofline, "ON_CPU", roofline.ProbeSize(side=8, copied_bytes=64, calls=5))
 
 
 def test_training_steps_are_set_against_the_roofline(small_training, capsys):

@@ -18,8 +18,8 @@ PRODUCT, COPY = "matrix product", "copy"
 
 
 @dataclasses.dataclass(frozen=True)
-class Load:
-    """What a device is given to do.
+class ProbeSize:
+    """How much a device is given to do.
 
     Attributes:
         side: of the matrices that are multiplied.
@@ -32,7 +32,7 @@ class Load:
     calls: int
 
 
-ON_CPU, ON_ACCELERATOR = Load(2048, 2**28, 5), Load(8192, 2**30, 20)
+ON_CPU, ON_ACCELERATOR = ProbeSize(2048, 2**28, 5), ProbeSize(8192, 2**30, 20)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,17 +65,18 @@ def peak_works(precision: str) -> dict[str, Callable[[], np.ndarray]]:
     Args:
         precision: of their numbers, "float32" or "bfloat16".
     """
-    side = load().side
+    size = probe_size()
+    side, calls = size.side, size.calls
     rng = np.random.default_rng(0)
     # Products with it keep their size, so that they stay numbers as those of a network are.
     matrix = ops.cast(ops.convert_to_tensor((rng.normal(size=(side, side)) / side**0.5).astype(np.float32)), precision)
-    array = ops.ones((load().copied_bytes // _bytes_of(precision),), precision)
+    array = ops.ones((size.copied_bytes // _bytes_of(precision),), precision)
     # The first copy leaves the array as it is, the others happen in place.
-    copies = compiled(lambda x: ops.fori_loop(1, load().calls, lambda _, x: x + 1, x + 1))
+    copies = compiled(lambda x: ops.fori_loop(1, calls, lambda _, x: x + 1, x + 1))
 
     def multiply():
         product = matrix
-        for _ in range(load().calls):
+        for _ in range(calls):
             product = ops.matmul(product, matrix)
         return _fetched(product[:1])
 
@@ -84,12 +85,13 @@ def peak_works(precision: str) -> dict[str, Callable[[], np.ndarray]]:
 
 def measured_peak(seconds: Mapping[str, float]) -> Peak:
     """Returns the peak by the times of the works of `peak_works`, s."""
-    flops, moved = 2 * load().side ** 3, 2 * load().copied_bytes  # a copy reads and writes
-    return Peak(load().calls * flops / seconds[PRODUCT], load().calls * moved / seconds[COPY])
+    size = probe_size()
+    flops, moved = 2 * size.side**3, 2 * size.copied_bytes  # a copy reads and writes
+    return Peak(size.calls * flops / seconds[PRODUCT], size.calls * moved / seconds[COPY])
 
 
-def load() -> Load:
-    """Returns what this device is given to do."""
+def probe_size() -> ProbeSize:
+    """Returns how much this device is given to do."""
     return ON_ACCELERATOR if on_accelerator() else ON_CPU
 
 

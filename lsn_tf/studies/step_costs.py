@@ -28,7 +28,7 @@ class StepCost:
     counted_by: str
 
 
-def cost_by_xla(function: Callable, *arguments: Any) -> StepCost | None:
+def cost_by_xla(function: Callable, *arguments: Any) -> StepCost:
     """Returns the cost of a function of JAX: operations as it is written, bytes as XLA has fused it.
 
     XLA counts the body of a loop once. Here it counts as often as it is computed.
@@ -43,17 +43,15 @@ def cost_by_xla(function: Callable, *arguments: Any) -> StepCost | None:
     return cost_of_executable(traced, traced.lower().compile())
 
 
-def cost_of_executable(traced: Any, executable: Any) -> StepCost | None:
-    """Returns the cost of a function that `jax.jit` has traced and compiled, or None where XLA does not tell."""
-    if not executable.cost_analysis():
-        return None
+def cost_of_executable(traced: Any, executable: Any) -> StepCost:
+    """Returns the cost of a function that `jax.jit` has traced and compiled, see `cost_by_xla`."""
     _, in_all = _once_and_in_all(traced, executable)
     return StepCost(float(in_all[0]), float(in_all[1]), "XLA")
 
 
 def _once_and_in_all(traced: Any, executable: Any) -> tuple[np.ndarray, np.ndarray]:
     """Returns (operations, bytes) with the body of every loop counted once, as XLA does, and with all its turns."""
-    once = in_all = np.array([_operations(traced.jaxpr), executable.cost_analysis()["bytes accessed"]])
+    once = in_all = np.array([_operations(traced.jaxpr), executable.cost_analysis().get("bytes accessed", 0.0)])
     for body, turns in _loops(traced.jaxpr.jaxpr):
         of_body = _jitted(body).trace(*_shapes(body))
         body_once, body_in_all = _once_and_in_all(of_body, of_body.lower().compile())
@@ -62,7 +60,10 @@ def _once_and_in_all(traced: Any, executable: Any) -> tuple[np.ndarray, np.ndarr
 
 
 def _operations(jaxpr: Any) -> float:
-    """Returns what XLA counts before it compiles. On the CPU: for other devices JAX does not ask it to."""
+    """Returns the operations of a jaxpr as XLA counts them before it compiles.
+
+    It is lowered for the CPU, which JAX must not have been told to leave out: for a GPU there is no such count.
+    """
     import jax
 
     with jax.default_device(jax.local_devices(backend="cpu")[0]):

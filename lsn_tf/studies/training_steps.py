@@ -89,8 +89,7 @@ def _steps_on_jax(model: keras.Model, inputs: dict[str, Any], masks: tuple[Any, 
         jax.block_until_ready(state)
         return float(logs["loss"])
 
-    cost = cost_of_executable(traced, step) or cost_by_shapes(model, *inputs["image"].shape[:2])
-    return TrainingSteps(make, cost)
+    return TrainingSteps(make, cost_of_executable(traced, step))
 
 
 def _build_state(model: keras.Model) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsn_tf.studies import roofline
-from lsn_tf.studies.roofline import COPY, PRODUCT, Load, Peak, measured_peak, peak_works
+from lsn_tf.studies.roofline import COPY, PRODUCT, Peak, ProbeSize, measured_peak, peak_works
 from lsn_tf.studies.step_costs import StepCost
 
 
@@ -17,13 +17,13 @@ def test_the_longer_of_arithmetic_and_traffic_bounds_the_time(flops, moved, seco
 
 
 def test_the_peak_counts_two_operations_for_a_multiplication_and_an_addition_and_both_ways_of_a_copy(monkeypatch):
-    monkeypatch.setattr(roofline, "ON_CPU", Load(side=3, copied_bytes=64, calls=7))
+    monkeypatch.setattr(roofline, "ON_CPU", ProbeSize(side=3, copied_bytes=64, calls=7))
     assert measured_peak({PRODUCT: 0.5, COPY: 0.25}) == Peak(7 * 2 * 27 / 0.5, 7 * 2 * 64 / 0.25)
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.1)])
 def test_all_products_and_all_copies_are_made(precision, tolerance, monkeypatch):
-    monkeypatch.setattr(roofline, "ON_CPU", Load(side=4, copied_bytes=64, calls=3))
+    monkeypatch.setattr(roofline, "ON_CPU", ProbeSize(side=4, copied_bytes=64, calls=3))
     works = peak_works(precision)
     matrix = np.random.default_rng(0).normal(size=(4, 4)) / 2
     power = np.linalg.matrix_power(matrix, 3 + 1)

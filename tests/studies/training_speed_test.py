@@ -8,7 +8,7 @@ import pytest
 
 from lsn_tf.artifacts import versions
 from lsn_tf.studies import training_speed
-from lsn_tf.studies.roofline import COPY, PRODUCT, Peak, load
+from lsn_tf.studies.roofline import COPY, PRODUCT, Peak, probe_size
 from lsn_tf.studies.step_costs import StepCost
 from lsn_tf.studies.training_speed import PYTORCH, peak_rows, speed_rows, torch_works
 
@@ -30,8 +30,8 @@ def test_without_pytorch_nothing_is_a_fraction_of_it():
 
 def test_rows_of_the_peak_have_its_rates():
     product, copy = peak_rows({PRODUCT: 0.5, COPY: 2.0})
-    assert product["flops_per_second"] == load().calls * 2 * load().side ** 3 / 0.5
-    assert copy["bytes_per_second"] == load().calls * 2 * load().copied_bytes / 2.0
+    assert product["flops_per_second"] == probe_size().calls * 2 * probe_size().side ** 3 / 0.5
+    assert copy["bytes_per_second"] == probe_size().calls * 2 * probe_size().copied_bytes / 2.0
 
 
 def test_pytorch_is_left_out_where_it_is_not_installed(monkeypatch):
