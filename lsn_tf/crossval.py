@@ -139,14 +139,8 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
         "models": labels,
         "folds": list(config.folds),
         "seeds": {str(fold): list(config.seeds_of(fold)) for fold in config.folds},
-        "reference": reference,
-        "failed": sum(run.status == FAILED for run in runs),
-        "missing": sum(run.status == MISSING for run in runs),
-        "fold_table": fold_rows(runs, labels, config.folds),
-        "model_table": [model_row(label, runs) for label in labels],
-        "paired": paired_rows(runs, labels, reference),
+        **tables(runs, labels, config.folds, reference),
         "versions": versions(PACKAGES),
-        "machines": sorted({run.results["machine"] for run in runs if "machine" in run.results}),
         "runs": [_run_record(*pair) for pair in zip(runs, trainings, strict=True)],
     }
     folder = pathlib.Path(config.results_dir or f"results/{file_name(source.name)}")
@@ -156,6 +150,21 @@ def crossval(config: Config, trainer: Sequence[str] = TRAINER) -> dict[str, Any]
             write_json(folder / "certificates" / f"{training.run.path.name}.json", certificate)
     write_record(record, runs, folder)
     return {**record, "results_dir": str(folder)}
+
+
+def tables(
+    runs: Sequence[TrainedRun], labels: Sequence[str], folds: Sequence[int], reference: str | None
+) -> dict[str, Any]:
+    """Returns what a record says of all runs together, as in crossval.json."""
+    return {
+        "reference": reference,
+        "failed": sum(run.status == FAILED for run in runs),
+        "missing": sum(run.status == MISSING for run in runs),
+        "fold_table": fold_rows(runs, labels, folds),
+        "model_table": [model_row(label, runs) for label in labels],
+        "paired": paired_rows(runs, labels, reference),
+        "machines": sorted({run.results["machine"] for run in runs if "machine" in run.results}),
+    }
 
 
 def compiled_once(runs_dir: pathlib.Path) -> dict[str, str]:

@@ -125,6 +125,7 @@ WITHOUT_A_MODULE = {  # tests of the whole project or of a whole package
     "tests/convergence_test.py",
     "tests/first_use_test.py",
     "tests/layout_test.py",
+    "tests/joined_records_test.py",
     "tests/refined_contours_test.py",
     "tests/layers/contracts_test.py",
     "tests/models/jax_backend_test.py",
