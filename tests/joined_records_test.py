@@ -62,3 +62,10 @@ def test_records_that_contradict_one_another_are_refused(tmp_path):
     with pytest.raises(ValueError, match="must have the scores of"):
         JOIN([one, other], "lse,unet", tmp_path / "joined")
     assert not (tmp_path / "joined").exists()
+
+
+@pytest.mark.skipif(not WRITTEN.is_dir(), reason="the results are not at hand")
+def test_the_written_record_is_that_of_its_parts(tmp_path):
+    parts = [WRITTEN.parent / "crossval", WRITTEN / "folds_0_2", WRITTEN / "folds_1_3_4"]
+    JOIN(parts, "lsn,unet", tmp_path)
+    assert told(tmp_path) == told(WRITTEN)
