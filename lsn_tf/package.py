@@ -55,6 +55,7 @@ def fold_scores(results_dir: str, trained: Mapping[str, Any]) -> dict[str, float
 
 def _check_same(path: pathlib.Path, row: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
     pairs = {name: (row[name], trained[name]) for name in SAME}
+    pairs["mirrored_share"] = tuple(one.get("mirrored_share", 0.0) for one in (row, trained))
     pairs["dataset"] = tuple(one["dataset"].partition("@")[0] for one in (row, trained))  # "@128": resized before
     for name, (of_fold, of_run) in pairs.items():
         if of_fold != of_run:

@@ -144,6 +144,8 @@ def test_a_run_made_to_collapse_is_tried_again_reported_and_never_saved(tmp_path
         ({"epochs": 0}, "at least 1"),
         ({"learning_rate": float("nan")}, "must be positive"),
         ({"seed": -1}, "negative"),
+        ({"mirrored_share": 0.95}, r"\[0, 0.9\]"),
+        ({"mirrored_share": float("nan")}, r"\[0, 0.9\]"),
     ],
 )
 def test_an_impossible_configuration_is_refused(options, message):

@@ -23,8 +23,10 @@ def draws_with(slices: int = 1, **values: float | np.ndarray) -> np.ndarray:
     return draws
 
 
-def augmented(image: np.ndarray, mask: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(np.asarray(array) for array in augment(image, mask, draws))
+def augmented(
+    image: np.ndarray, mask: np.ndarray, draws: np.ndarray, mirrored_share: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.asarray(array) for array in augment(image, mask, draws, mirrored_share))
 
 
 @pytest.fixture
@@ -132,6 +134,52 @@ def test_a_slice_without_a_target_has_nothing_to_lose(image, disc):
     changed, mask = augmented(image, 0 * disc, draws_with(8, negative=0.0, distance=0.9))
     np.testing.assert_array_equal(changed, image)
     assert not mask.any()
+
+
+MIDDLE = 34  # of the body below; its halves have 25 columns each
+MIRRORED = {"negative": augmentation.NEGATIVE_SHARE + 0.01}
+
+
+@pytest.fixture
+def body(image) -> np.ndarray:
+    """Slices of an ellipse of soft tissue with noise, in air, not in the middle of the slices."""
+    y, x = np.meshgrid(np.arange(HEIGHT), np.arange(WIDTH), indexing="ij")
+    inside = ((y - 22) / 20) ** 2 + ((x - MIDDLE) / 25.5) ** 2 < 1
+    return np.where(inside[None, ..., None], 100 + image / 100, AIR_HU).astype(np.float32)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_mirrored_body_is_its_own_mirror_image_and_has_no_target(body, disc, side):
+    if side == "right":
+        body, disc = (np.roll(array[:, :, ::-1], 2 * MIDDLE + 1 - WIDTH, axis=2) for array in (body, disc))
+    changed, mask = augmented(body, disc, draws_with(8, **MIRRORED), mirrored_share=0.05)
+    around = changed[:, :, MIDDLE - 25 : MIDDLE + 26]
+    np.testing.assert_array_equal(around, around[:, :, ::-1])
+    kept = slice(MIDDLE, None) if side == "left" else slice(None, MIDDLE + 1)
+    np.testing.assert_array_equal(changed[:, :, kept], body[:, :, kept])
+    assert abs(changed - body).max() > 1 and not mask.any()
+
+
+def test_a_target_on_both_sides_of_the_middle_of_the_body_stays(body, disc):
+    both = np.maximum(disc, np.roll(disc, 2 * (MIDDLE - 20), axis=2))
+    changed, mask = augmented(body, both, draws_with(8, **MIRRORED), mirrored_share=0.05)
+    np.testing.assert_array_equal(changed, body)
+    np.testing.assert_array_equal(mask, both)
+
+
+def test_without_a_body_nothing_is_mirrored(disc):
+    fat = np.full_like(disc, augmentation.TISSUE_HU - 100)
+    changed, mask = augmented(fat, disc, draws_with(8, **MIRRORED), mirrored_share=0.05)
+    np.testing.assert_array_equal(changed, fat)
+    np.testing.assert_array_equal(mask, disc)
+
+
+def test_the_share_says_how_many_slices_are_mirrored_beside_the_other_negatives(body, disc):
+    draws = draws_with(1000, negative=(np.arange(1000) + 0.5) / 1000)
+    body, disc = (np.repeat(array[:1, 8:36], 1000, axis=0) for array in (body, disc))
+    for share, without_target in {0.0: 100, 0.25: 350, augmentation.MAX_MIRRORED_SHARE: 1000}.items():
+        mask = augmented(body, disc, draws, share)[1]
+        assert (~mask.any(axis=(1, 2, 3))).sum() == without_target
 
 
 def test_a_border_is_air_without_target_and_inside_it_nothing_changes(image):
