@@ -26,7 +26,7 @@ def fold_scores(results_dir: str, trained: Mapping[str, Any]) -> dict[str, float
     """Returns the mean Dice per scan of a model on each fold and over the folds, and the lowest of all scans.
 
     Args:
-        results_dir: folder that `crossval` has written, with crossval.json.
+        results_dir: folder that `crossval` has written, with crossval.json; options of training given as its flags.
         trained: config.json of the run whose model and training it is.
 
     Raises:

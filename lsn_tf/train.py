@@ -124,6 +124,11 @@ class Config:
             raise ValueError(
                 f"mirrored_share must be in [0, {MAX_MIRRORED_SHARE}], of the slices. Received {self.mirrored_share}."
             )
+        if self.mirrored_share and not self.augment:
+            raise ValueError(
+                "mirrored_share is a share of slices that are augmented: leave out --noaugment. "
+                f"Received mirrored_share={self.mirrored_share}, augment=False."
+            )
         self.loss_weights()  # raises for negative ones
 
     def loss_weights(self) -> LossWeights:
@@ -322,7 +327,7 @@ def define_flags() -> None:
     flags.DEFINE_float(
         "mirrored_share",
         0.0,
-        "Of the augmented slices: mirrored to a body without the target, where it lies in one half.",
+        "Of augmented slices: the half of the body with all of the target becomes the mirror image of the other half.",
     )
     flags.DEFINE_bool("jit", True, "Let XLA fuse the level set evolution.")
     flags.DEFINE_enum(

@@ -25,7 +25,7 @@ DARK_SHARE = 0.1  # of the slices have a darker target, as fat makes a liver
 DARKEST_HU = 20.0  # least mean of such a target; 23 HU is a quarter of fat, doi:10.1148/radiol.2021204288
 MAX_NOISE_HU = 15.0  # standard deviation
 NEGATIVE_SHARE = 0.1  # of the slices lose all of their target
-MAX_MIRRORED_SHARE = 1.0 - NEGATIVE_SHARE
+MAX_MIRRORED_SHARE = 1.0 - NEGATIVE_SHARE  # one draw decides on both
 MIN_NEGATIVE_SHIFT = 0.5  # of the side; at most one side
 TISSUE_HU = 20.0  # intensities above are the body's; below are fat, air and most of the table
 MIN_TISSUE = 0.04  # of the height, in every column that is counted as the body's
@@ -72,8 +72,8 @@ def augment(image, mask, draws, mirrored_share: float = 0.0):
         image: (batch, height, width, 1), float32, HU.
         mask: (batch, height, width, 1), float32, the share of each pixel that is target.
         draws: (batch, len(IDENTITY)), float32, see `draw`.
-        mirrored_share: of the slices lose a target that lies in one half of the body, such as a liver below its left
-            lobe: that half becomes the mirror image of the other one, which makes a body without the organ.
+        mirrored_share: of the slices are drawn to lose their target if it lies in one half of the body, as a liver does
+            below its left lobe: that half becomes the mirror image of the other one, which makes a body without it.
 
     Returns:
         image and mask, of the same shapes.
@@ -96,16 +96,20 @@ def _fill(where, image, mask):
 
 
 def _mirrored(chosen, image, mask):
-    """Puts the mirror image of the other half of the body in place of the half that holds all of the target."""
+    """Puts the mirror image of the other half of the body in place of the half that holds all of the target.
+
+    The middle of the body is that between the first and the last column with enough tissue in it.
+    """
     y, x = _pixels(ops.shape(image)[1:3])
     body = ops.mean(ops.cast(image[..., 0] > TISSUE_HU, "float32"), axis=1, keepdims=True) > MIN_TISSUE
     first = ops.min(ops.where(body, x, math.inf), axis=2, keepdims=True)
     last = ops.max(ops.where(body, x, -math.inf), axis=2, keepdims=True)
-    left = (x < (first + last) / 2.0)[..., None]  # (batch, 1, width, 1)
-    in_left, in_right = (ops.any((mask > 0) & half, axis=(1, 2, 3), keepdims=True) for half in (left, ~left))
-    chosen = chosen & (in_left != in_right) & (first < last)[..., None]
-    y, x = y + 0.0 * x, first + last - x + 0.0 * y
-    image = ops.where(chosen & (left == in_left), _sample(image, y, x, AIR_HU), image)
+    middle = (first + last) / 2.0  # NaN where there is no body: on neither side of it is anything
+    left, right = (x < middle)[..., None], (x > middle)[..., None]  # (batch, 1, width, 1)
+    in_left, in_right = (ops.any((mask > 0) & ~other, axis=(1, 2, 3), keepdims=True) for other in (right, left))
+    chosen = chosen & (in_left != in_right)
+    half = ops.where(in_left, left, right)
+    image = ops.where(chosen & half, _sample(image, y, first + last - x, AIR_HU), image)
     return image, ops.where(chosen, 0.0, mask)
 
 

@@ -36,7 +36,7 @@ class FitOptions:
         learning_rate: of the optimiser, decayed to zero by a cosine.
         seed: of weights, order, augmentation and simulated contours.
         augment: whether to augment.
-        mirrored_share: of the augmented slices, those that lose their target by mirroring the body, see `augment`.
+        mirrored_share: of the augmented slices, drawn to lose a target in one half of the body, see `augment`.
         jit: whether XLA fuses the steps of the level set evolution.
         mixed_precision: "float32", "bfloat16" or "float16".
         multi_gpu: whether to train on all GPUs of this machine, in synchrony; on TensorFlow only.
