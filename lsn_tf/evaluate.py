@@ -263,7 +263,6 @@ def _provenance(run: RunDir, model: AnySize, source: Source, trained: Mapping[st
         "target": trained["target"],
         "parameters": model.count_params(),
         "hold_back": trained.get("hold_back"),
-        "mirrored_share": trained.get("mirrored_share", 0.0),
         "seed": trained["seed"],
         **training,
         **{name: trained[name] for name in ("image_size", "window_hu", "mixed_precision", "jit", "command")},

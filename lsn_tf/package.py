@@ -26,7 +26,7 @@ def fold_scores(results_dir: str, trained: Mapping[str, Any]) -> dict[str, float
     """Returns the mean Dice per scan of a model on each fold and over the folds, and the lowest of all scans.
 
     Args:
-        results_dir: folder that `crossval` has written, with crossval.json; options of training given as its flags.
+        results_dir: folder that `crossval` has written, with crossval.json.
         trained: config.json of the run whose model and training it is.
 
     Raises:
@@ -55,7 +55,6 @@ def fold_scores(results_dir: str, trained: Mapping[str, Any]) -> dict[str, float
 
 def _check_same(path: pathlib.Path, row: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
     pairs = {name: (row[name], trained[name]) for name in SAME}
-    pairs["mirrored_share"] = tuple(one.get("mirrored_share", 0.0) for one in (row, trained))
     pairs["dataset"] = tuple(one["dataset"].partition("@")[0] for one in (row, trained))  # "@128": resized before
     for name, (of_fold, of_run) in pairs.items():
         if of_fold != of_run:

@@ -29,7 +29,6 @@ from absl import flags
 
 from lsn_tf import common_flags
 from lsn_tf.artifacts import RunDir, file_name, replaced, write_json
-from lsn_tf.data.augmentation import MAX_MIRRORED_SHARE
 from lsn_tf.data.folds import NO_FOLD, monitoring_volumes, parsed_fold, training_folds
 from lsn_tf.data.pipeline import TARGETS, Slices, check_image_size, gather_slices, steps_per_epoch
 from lsn_tf.data.sources import Source, open_source
@@ -69,8 +68,7 @@ class Config:
         window_hu: (low, high) in HU; None for the published window, narrowed to the data's range.
         epochs: how many; None for what suits the data.
         hold_back: whether the scans that monitor the training are kept out of it.
-        batch_size, optimizer, learning_rate, seed, augment, mirrored_share, jit, mixed_precision, multi_gpu: see
-            `FitOptions`.
+        batch_size, optimizer, learning_rate, seed, augment, jit, mixed_precision, multi_gpu: see `FitOptions`.
         dice_weight, cross_entropy_weight, speed_weight, length_weight, eikonal_weight, coarse_weight: see
             `LossWeights`.
     """
@@ -90,7 +88,6 @@ class Config:
     learning_rate: float = 2e-3
     seed: int = 0
     augment: bool = True
-    mirrored_share: float = 0.0
     jit: bool = True
     mixed_precision: str = "auto"
     multi_gpu: bool = False
@@ -120,15 +117,6 @@ class Config:
             raise ValueError(f"learning_rate must be positive. Received {self.learning_rate}.")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative. Received {self.seed}.")
-        if not 0 <= self.mirrored_share <= MAX_MIRRORED_SHARE:
-            raise ValueError(
-                f"mirrored_share must be in [0, {MAX_MIRRORED_SHARE}], of the slices. Received {self.mirrored_share}."
-            )
-        if self.mirrored_share and not self.augment:
-            raise ValueError(
-                "mirrored_share is a share of slices that are augmented: leave out --noaugment. "
-                f"Received mirrored_share={self.mirrored_share}, augment=False."
-            )
         self.loss_weights()  # raises for negative ones
 
     def loss_weights(self) -> LossWeights:
@@ -324,11 +312,6 @@ def define_flags() -> None:
     flags.DEFINE_float("learning_rate", 2e-3, "Of the optimiser at the start; falls to zero along a cosine.")
     flags.DEFINE_integer("seed", 0, "Of all that is random; a run repeats bit for bit on a CPU.")
     flags.DEFINE_bool("augment", True, "Random elastic and affine deformations and changes of intensity.")
-    flags.DEFINE_float(
-        "mirrored_share",
-        0.0,
-        "Of augmented slices: the half of the body with all of the target becomes the mirror image of the other half.",
-    )
     flags.DEFINE_bool("jit", True, "Let XLA fuse the level set evolution.")
     flags.DEFINE_enum(
         "mixed_precision", "auto", PRECISIONS, "Of the convolutions; auto: bfloat16 where the CPU has it."

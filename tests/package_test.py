@@ -35,7 +35,7 @@ def test_a_record_without_the_model_is_refused(tmp_path):
         fold_scores(record(tmp_path, row("unet", 0, 0.9)), TRAINED)
 
 
-@pytest.mark.parametrize("name", [*SAME, "mirrored_share", "dataset"])
+@pytest.mark.parametrize("name", [*SAME, "dataset"])
 def test_scores_of_another_training_are_refused(tmp_path, name):
     rows = [row("lsn", 0, 0.9), row("lsn", 1, 0.9, **{name: "another"})]
     with pytest.raises(ValueError, match=f"with {name}=.* Received {name}=another on fold 1"):
@@ -44,13 +44,6 @@ def test_scores_of_another_training_are_refused(tmp_path, name):
 
 def test_a_data_set_that_was_resized_before_is_the_same(tmp_path):
     assert fold_scores(record(tmp_path, row("lsn", 0, 0.9, dataset="liver_lits/slices_256@128")), TRAINED)
-
-
-def test_a_record_from_before_slices_were_mirrored_has_none(tmp_path):
-    old = record(tmp_path, row("lsn", 0, 0.9))
-    assert fold_scores(old, TRAINED | {"mirrored_share": 0.0})
-    with pytest.raises(ValueError, match="with mirrored_share=0.1. Received mirrored_share=0.0"):
-        fold_scores(old, TRAINED | {"mirrored_share": 0.1})
 
 
 def test_a_folder_without_a_record_is_refused(tmp_path):

@@ -40,9 +40,7 @@ def _weights(run: RunDir) -> list[np.ndarray]:
 def finished(tmp_path_factory):
     """A run of three epochs, and its process."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    process = _run(
-        "train", *TINY, "--model=unet_2019", "--epochs=3", "--mirrored_share=0.1", f"--run_dir={folder}", "--json"
-    )
+    process = _run("train", *TINY, "--model=unet_2019", "--epochs=3", f"--run_dir={folder}", "--json")
     assert process.returncode == 0, process.stderr
     return RunDir(folder), process
 
@@ -56,7 +54,7 @@ def test_every_artefact_is_there_and_agrees(finished):
         scores = [float(row["dice"]) for row in csv.DictReader(file)]
     assert results["dice_per_scan_mean"] == pytest.approx(np.mean(scores), abs=1e-4)
     assert results["scans"] == len(scores) == 9
-    assert results["epochs"] == 3 and results["synthetic"] and results["mirrored_share"] == 0.1
+    assert results["epochs"] == 3 and results["synthetic"]
     assert "SYNTHETIC" in process.stderr
     assert not run.state.exists()
     assert read_json(run.certificate)["reason"].startswith("UNet: it solves no level set equation")
@@ -146,9 +144,6 @@ def test_a_run_made_to_collapse_is_tried_again_reported_and_never_saved(tmp_path
         ({"epochs": 0}, "at least 1"),
         ({"learning_rate": float("nan")}, "must be positive"),
         ({"seed": -1}, "negative"),
-        ({"mirrored_share": 0.95}, r"\[0, 0.9\]"),
-        ({"mirrored_share": float("nan")}, r"\[0, 0.9\]"),
-        ({"mirrored_share": 0.1, "augment": False}, "leave out --noaugment"),
     ],
 )
 def test_an_impossible_configuration_is_refused(options, message):

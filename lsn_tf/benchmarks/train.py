@@ -58,7 +58,6 @@ def model_in_training(
         learning_rate=2e-3,
         seed=0,
         augment=False,
-        mirrored_share=0.0,
         jit=jit,
         mixed_precision=precision,
         multi_gpu=False,

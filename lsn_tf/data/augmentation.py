@@ -25,10 +25,7 @@ DARK_SHARE = 0.1  # of the slices have a darker target, as fat makes a liver
 DARKEST_HU = 20.0  # least mean of such a target; 23 HU is a quarter of fat, doi:10.1148/radiol.2021204288
 MAX_NOISE_HU = 15.0  # standard deviation
 NEGATIVE_SHARE = 0.1  # of the slices lose all of their target
-MAX_MIRRORED_SHARE = 1.0 - NEGATIVE_SHARE  # one draw decides on both
 MIN_NEGATIVE_SHIFT = 0.5  # of the side; at most one side
-TISSUE_HU = 20.0  # intensities above are the body's; below are fat, air and most of the table
-MIN_TISSUE = 0.04  # of the height, in every column that is counted as the body's
 BORDER_SHARE = 0.1  # of the slices get a border of air
 MAX_BORDER = 0.25  # of the side, at each edge
 NOISE_LENGTH = 1 << 18  # a slice takes its noise from somewhere in a sequence of so many normal numbers
@@ -65,24 +62,19 @@ def draw(rng: np.random.Generator, slices: int) -> np.ndarray:
     return rng.random((slices, len(IDENTITY)), np.float32)
 
 
-def augment(image, mask, draws, mirrored_share: float = 0.0):
+def augment(image, mask, draws):
     """Changes the look of each slice and of some targets, takes some out, turns and moves slices, puts air around some.
 
     Args:
         image: (batch, height, width, 1), float32, HU.
         mask: (batch, height, width, 1), float32, the share of each pixel that is target.
         draws: (batch, len(IDENTITY)), float32, see `draw`.
-        mirrored_share: of the slices are drawn to lose their target if it lies in one half of the body, as a liver does
-            below its left lobe: that half becomes the mirror image of the other one, which makes a body without it.
 
     Returns:
         image and mask, of the same shapes.
     """
     drawn = {name: draws[:, None, None, k] for k, name in enumerate(IDENTITY)}  # (batch, 1, 1) each
     negative = drawn["negative"] < NEGATIVE_SHARE
-    if mirrored_share:
-        mirrored = (drawn["negative"] < NEGATIVE_SHARE + mirrored_share) & ~negative
-        image, mask = _mirrored(mirrored[..., None], image, mask)
     gone = negative[..., None] & _side_of_target(mask, drawn)
     image, mask = _fill(gone, _other_look(_dark_target(image, mask, drawn), drawn), mask)
     y, x = _source(drawn, negative, ops.shape(image)[1:3])
@@ -93,24 +85,6 @@ def augment(image, mask, draws, mirrored_share: float = 0.0):
 def _fill(where, image, mask):
     """Puts air at some pixels, which are then no target."""
     return ops.where(where, AIR_HU, image), ops.where(where, 0.0, mask)
-
-
-def _mirrored(chosen, image, mask):
-    """Puts the mirror image of the other half of the body in place of the half that holds all of the target.
-
-    The middle of the body is that between the first and the last column with enough tissue in it.
-    """
-    y, x = _pixels(ops.shape(image)[1:3])
-    body = ops.mean(ops.cast(image[..., 0] > TISSUE_HU, "float32"), axis=1, keepdims=True) > MIN_TISSUE
-    first = ops.min(ops.where(body, x, math.inf), axis=2, keepdims=True)
-    last = ops.max(ops.where(body, x, -math.inf), axis=2, keepdims=True)
-    middle = (first + last) / 2.0  # NaN where there is no body: on neither side of it is anything
-    left, right = (x < middle)[..., None], (x > middle)[..., None]  # (batch, 1, width, 1)
-    in_left, in_right = (ops.any((mask > 0) & ~other, axis=(1, 2, 3), keepdims=True) for other in (right, left))
-    chosen = chosen & (in_left != in_right)
-    half = ops.where(in_left, left, right)
-    image = ops.where(chosen & half, _sample(image, y, first + last - x, AIR_HU), image)
-    return image, ops.where(chosen, 0.0, mask)
 
 
 def _signed(draws):

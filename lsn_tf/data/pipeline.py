@@ -106,7 +106,6 @@ def training_batches(
     first_epoch: int = 0,
     augmented: bool = True,
     contour_kind: str | None = None,
-    mirrored_share: float = 0.0,
 ) -> Iterator[Batch]:
     """Returns endless epochs of shuffled batches ({image, spacing[, phi_0]}, mask), `steps_per_epoch` each.
 
@@ -120,28 +119,20 @@ def training_batches(
         first_epoch: the first that is wanted.
         augmented: whether image and mask are changed, see `augment`.
         contour_kind: of the initial contours, "phi_0", see `simulated_contours`; None for none.
-        mirrored_share: of the augmented slices, see `augment`.
 
     Raises:
         ValueError: if there are fewer slices than a batch.
     """
     steps = steps_per_epoch(slices, batch_size)
     epochs = (
-        _epoch(slices, batch_size, steps, seed, epoch, augmented, contour_kind, mirrored_share)
+        _epoch(slices, batch_size, steps, seed, epoch, augmented, contour_kind)
         for epoch in itertools.count(first_epoch)
     )
     return itertools.chain.from_iterable(epochs)
 
 
 def _epoch(
-    slices: Slices,
-    batch_size: int,
-    steps: int,
-    seed: int,
-    epoch: int,
-    augmented: bool,
-    contour_kind: str | None,
-    mirrored_share: float,
+    slices: Slices, batch_size: int, steps: int, seed: int, epoch: int, augmented: bool, contour_kind: str | None
 ) -> Iterator[Batch]:
     rng, of_contours = np.random.default_rng([seed, epoch]), np.random.default_rng([seed, epoch, 1])
     order = rng.permutation(len(slices))
@@ -149,7 +140,7 @@ def _epoch(
         image, mask = slices.image[chosen].astype(np.float32), slices.mask[chosen]
         if augmented:
             with _beside_the_step():
-                image, mask = _compiled_augment(mirrored_share)(image, mask, draw(rng, batch_size))
+                image, mask = _compiled_augment()(image, mask, draw(rng, batch_size))
         inputs = {"image": image, "spacing": slices.spacing[chosen]}
         if contour_kind:
             inputs["phi_0"] = simulated_contours(contour_kind, np.asarray(mask), inputs["spacing"], of_contours)
@@ -157,8 +148,8 @@ def _epoch(
 
 
 @functools.cache
-def _compiled_augment(mirrored_share: float) -> Callable:
-    return compiled(functools.partial(augment, mirrored_share=mirrored_share))
+def _compiled_augment() -> Callable:
+    return compiled(augment)
 
 
 def _beside_the_step() -> contextlib.AbstractContextManager:

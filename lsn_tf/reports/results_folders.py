@@ -10,7 +10,7 @@ from lsn_tf.reports.reported_runs import ReportedRun, read_history
 from lsn_tf.studies.trained_runs import DONE, TrainedRun
 
 RECORD, SCANS, CERTIFICATES = "crossval.json", "scans.csv", "certificates"
-OF_TRAINING = ("image_size", "window_hu", "epochs", "hold_back", "mirrored_share", "mixed_precision", "jit", "command")
+OF_TRAINING = ("image_size", "window_hu", "epochs", "hold_back", "mixed_precision", "jit", "command")
 
 
 def read_results(

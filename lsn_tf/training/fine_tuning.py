@@ -87,9 +87,7 @@ class FineTuning:
 
     def _fit(self) -> None:
         options, kind = self.options, self.model.given_contour
-        batches = training_batches(
-            self.training, options.batch_size, options.seed, 0, options.augment, kind, options.mirrored_share
-        )
+        batches = training_batches(self.training, options.batch_size, options.seed, 0, options.augment, kind)
         self.model.fit(
             ((inputs, masks_for(self.model, mask)) for inputs, mask in batches),
             epochs=options.epochs,

@@ -36,7 +36,6 @@ class FitOptions:
         learning_rate: of the optimiser, decayed to zero by a cosine.
         seed: of weights, order, augmentation and simulated contours.
         augment: whether to augment.
-        mirrored_share: of the augmented slices, drawn to lose a target in one half of the body, see `augment`.
         jit: whether XLA fuses the steps of the level set evolution.
         mixed_precision: "float32", "bfloat16" or "float16".
         multi_gpu: whether to train on all GPUs of this machine, in synchrony; on TensorFlow only.
@@ -52,7 +51,6 @@ class FitOptions:
     learning_rate: float
     seed: int
     augment: bool
-    mirrored_share: float
     jit: bool
     mixed_precision: str
     multi_gpu: bool
@@ -124,9 +122,7 @@ def _attempt(training: Slices, validation: Slices, options: FitOptions, run: Run
         *([keras.callbacks.TensorBoard(run.tensorboard)] if _on_tensorflow() else []),
     ]
     kind = model.given_contour
-    batches = training_batches(
-        training, options.batch_size, options.seed, first_epoch, options.augment, kind, options.mirrored_share
-    )
+    batches = training_batches(training, options.batch_size, options.seed, first_epoch, options.augment, kind)
     if first_epoch < options.epochs:
         model.fit(
             ((inputs, masks_for(model, mask)) for inputs, mask in batches),

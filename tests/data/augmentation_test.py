@@ -1,6 +1,5 @@
 """Augmentation: nothing happens where nothing is drawn, the mask follows the image, equal draws give equal slices."""
 
-import functools
 import importlib.util
 import os
 import subprocess
@@ -24,10 +23,8 @@ def draws_with(slices: int = 1, **values: float | np.ndarray) -> np.ndarray:
     return draws
 
 
-def augmented(
-    image: np.ndarray, mask: np.ndarray, draws: np.ndarray, mirrored_share: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
-    return tuple(np.asarray(array) for array in augment(image, mask, draws, mirrored_share))
+def augmented(image: np.ndarray, mask: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return tuple(np.asarray(array) for array in augment(image, mask, draws))
 
 
 @pytest.fixture
@@ -137,72 +134,6 @@ def test_a_slice_without_a_target_has_nothing_to_lose(image, disc):
     assert not mask.any()
 
 
-MIDDLES = np.array([34, 31, 27.5, 36, 30, 33.5, 29, 34])  # columns, of the bodies below
-HALF_WIDTH = 20.6
-IN_LEFT = np.array([True, False, True, True, False, True, False, False])
-TABLE_HU, FAT_HU = 300.0, -100.0
-
-
-@pytest.fixture
-def bodies(image) -> np.ndarray:
-    """Slices of soft tissue with noise, each with a middle of its own, on a table, with fat on the left, in air."""
-    y, x = np.meshgrid(np.arange(HEIGHT), np.arange(WIDTH), indexing="ij")
-    slices = np.full_like(image, AIR_HU)
-    slices[:, 15:25, 2:12] = FAT_HU
-    inside = ((y - 22) / 20) ** 2 + ((x - MIDDLES[:, None, None]) / HALF_WIDTH) ** 2 < 1
-    slices[inside] = 50 + image[inside] / 100
-    slices[:, -1, :-5] = TABLE_HU
-    return slices
-
-
-def one_sided(gap: float) -> np.ndarray:
-    """Targets in one half of each of the bodies, `gap` columns and more from its middle."""
-    y, x = np.meshgrid(np.arange(HEIGHT), np.arange(WIDTH), indexing="ij")
-    from_middle = (x - MIDDLES[:, None, None]) * np.where(IN_LEFT, -1, 1)[:, None, None]
-    return ((from_middle >= gap) & (from_middle < 12) & (abs(y - 22) < 8)).astype(np.float32)[..., None]
-
-
-def without(target: np.ndarray, bodies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    drawn = draws_with(8, negative=augmentation.NEGATIVE_SHARE + 0.01)
-    return augmented(bodies, target, drawn, mirrored_share=0.05)
-
-
-def test_the_half_with_the_target_becomes_the_mirror_image_of_the_other(bodies):
-    expected = bodies.copy()
-    for k, (middle, in_left) in enumerate(zip(MIDDLES, IN_LEFT, strict=True)):
-        for x in range(WIDTH):
-            if x < middle if in_left else x > middle:
-                source = int(2 * middle - x)
-                expected[k, :, x] = bodies[k, :, source] if source < WIDTH else AIR_HU
-    changed, mask = without(one_sided(0.5), bodies)
-    np.testing.assert_array_equal(changed, expected)
-    assert not mask.any() and (abs(changed - bodies).max(axis=(1, 2, 3)) > 1).all()
-
-
-@pytest.mark.parametrize("gap", [0, -1, -5])
-def test_a_target_that_reaches_the_middle_of_the_body_stays(bodies, gap):
-    reaching = one_sided(gap)
-    whole = MIDDLES == MIDDLES.round()  # else no column is the middle, and what begins there does not reach it
-    changed, mask = without(reaching, bodies)
-    np.testing.assert_array_equal(changed[whole | (gap < 0)], bodies[whole | (gap < 0)])
-    np.testing.assert_array_equal(mask[whole | (gap < 0)], reaching[whole | (gap < 0)])
-
-
-def test_without_a_body_nothing_is_mirrored(bodies, disc):
-    fat = np.where(bodies > FAT_HU, FAT_HU, bodies)
-    changed, mask = without(disc, fat)
-    np.testing.assert_array_equal(changed, fat)
-    np.testing.assert_array_equal(mask, disc)
-
-
-def test_the_share_says_how_many_slices_are_mirrored_beside_the_other_negatives(bodies):
-    draws = draws_with(1000, negative=(np.arange(1000) + 0.5) / 1000)
-    body, target = (np.repeat(array[:1, 8:36], 1000, axis=0) for array in (bodies, one_sided(0.5)))
-    for share, without_target in {0.0: 100, 0.25: 350, augmentation.MAX_MIRRORED_SHARE: 1000}.items():
-        mask = augmented(body, target, draws, share)[1]
-        assert (~mask.any(axis=(1, 2, 3))).sum() == without_target
-
-
 def test_a_border_is_air_without_target_and_inside_it_nothing_changes(image):
     full = np.ones_like(image)
     border = {"border": 0.0, "top": 0.5, "right": 1.0}
@@ -263,11 +194,10 @@ def test_negatives_borders_and_dark_targets_are_as_frequent_as_their_constants_s
 
 
 ANSWER = """
-import functools, sys, numpy as np
+import sys, numpy as np
 from lsn_tf.compilation import compiled
 from lsn_tf.data.augmentation import augment
 given = np.load(sys.argv[1])
-augment = functools.partial(augment, mirrored_share=0.3)
 image, mask = compiled(augment)(given["image"], given["mask"], given["draws"])
 np.savez(sys.argv[2], image=np.asarray(image), mask=np.asarray(mask))
 assert "tensorflow" not in sys.modules
@@ -275,20 +205,17 @@ assert "tensorflow" not in sys.modules
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
-def test_equal_draws_give_equal_slices_on_jax(rng, bodies, tmp_path):
+def test_equal_draws_give_equal_slices_on_jax(rng, image, disc, tmp_path):
     """Intensities as a share of 1000 HU, masks as they are."""
-    image, target = bodies, one_sided(0.5)
     draws = augmentation.draw(rng, 8)
     draws[:3, list(IDENTITY).index("negative")] = 0.0
-    draws[3:6, list(IDENTITY).index("negative")] = augmentation.NEGATIVE_SHARE + 0.2
     draws[2:5, list(IDENTITY).index("border")] = 0.0
     draws[4:7, list(IDENTITY).index("dark")] = 0.0
-    np.savez(tmp_path / "given.npz", image=image, mask=target, draws=draws)
+    np.savez(tmp_path / "given.npz", image=image, mask=disc, draws=draws)
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
     files = [str(tmp_path / name) for name in ("given.npz", "answer.npz")]
     subprocess.run([sys.executable, "-c", ANSWER, *files], env=environment, check=True)
-    here = compiled(functools.partial(augment, mirrored_share=0.3))(image, target, draws)
-    there = np.load(files[1])
+    here, there = compiled(augment)(image, disc, draws), np.load(files[1])
     np.testing.assert_allclose(here[0] / 1000, there["image"] / 1000, atol=1e-4)
     np.testing.assert_allclose(here[1], there["mask"], atol=1e-4)
-    assert np.ptp(there["image"]) > 1000 and 0 < there["mask"].mean() < target.mean()
+    assert np.ptp(there["image"]) > 1000 and 0 < there["mask"].mean() < disc.mean()

@@ -95,21 +95,6 @@ def test_slices_keep_their_masks_and_spacings(slices):
     assert np.shape(other) == mask.shape and not np.array_equal(other, mask)
 
 
-def test_slices_are_mirrored_in_the_share_that_is_given_and_the_others_are_as_they_were():
-    """Intensities of the body on either side of a target in its left half; the order of an epoch is the same."""
-    image, label = np.zeros((64, 16, 32), np.int16), np.zeros((64, 16, 32), np.uint8)
-    image[:, :, 4:28], image[:, 4:12, 6:14], label[:, 4:12, 6:14] = 50, 150, 1
-    slices = pipeline.gather_slices([Scan(0, image, label, (5.0, 1.0, 1.0), False, np.eye(4))], 16)
-    (plain, mask), (some, of_some), (most, of_most) = (
-        next(pipeline.training_batches(slices, 64, 5, mirrored_share=share)) for share in (0.0, 0.2, 0.9)
-    )
-    lost, lost_most = (~np.any(kept, axis=(1, 2, 3)) for kept in (of_some, of_most))
-    assert np.any(mask, axis=(1, 2, 3)).sum() > 64 - lost.sum() > 0 and lost_most.all()
-    images = [np.asarray(inputs["image"]) for inputs in (plain, some, most)]  # each of a program of its own: rounding
-    np.testing.assert_allclose(images[1][~lost], images[0][~lost], atol=0.01)
-    np.testing.assert_allclose(images[1][lost], images[2][lost], atol=0.01)
-
-
 def test_epochs_differ_and_seeds_differ(slices):
     first, second = _epochs(slices, 0, 6)[:3], _epochs(slices, 0, 6)[3:]
     assert not np.array_equal(np.stack(first), np.stack(second))

@@ -20,7 +20,7 @@ def slices(rng) -> Slices:
 
 
 def options(precision="float32") -> FitOptions:
-    how = {"optimizer": "muon", "learning_rate": 2e-3, "mixed_precision": precision, "seed": 0, "mirrored_share": 0.0}
+    how = {"optimizer": "muon", "learning_rate": 2e-3, "mixed_precision": precision, "seed": 0}
     flags = dict.fromkeys(("augment", "jit", "multi_gpu", "progress"), False)
     return FitOptions(model=MODEL, window_hu=WINDOW, epochs=2, batch_size=4, **how, **flags)
 

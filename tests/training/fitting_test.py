@@ -1,7 +1,6 @@
 """The fit: XLA changes nothing but speed, devices share a batch, options are kept."""
 
 import dataclasses
-import inspect
 from functools import partial
 
 import keras
@@ -11,7 +10,7 @@ import tensorflow as tf
 
 from lsn_tf.artifacts import RunDir, read_json
 from lsn_tf.data.phantoms import make_scans
-from lsn_tf.data.pipeline import gather_slices, training_batches
+from lsn_tf.data.pipeline import gather_slices
 from lsn_tf.models import PRESETS, LevelSetNetwork
 from lsn_tf.training import fitting
 from lsn_tf.training.callbacks import CollapsedError
@@ -25,7 +24,6 @@ OPTIONS = fitting.FitOptions(
     learning_rate=2e-3,
     seed=1,
     augment=True,
-    mirrored_share=0.0,
     jit=False,
     mixed_precision="float32",
     multi_gpu=False,
@@ -54,13 +52,6 @@ def test_two_runs_give_the_same_weights_bit_for_bit(slices, tmp_path):
     again, _ = _fit(slices, tmp_path / "again")
     for a, b in zip(once, again, strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-def test_slices_are_mirrored_in_the_share_of_the_options(slices, tmp_path, monkeypatch):
-    given = []
-    monkeypatch.setattr(fitting, "training_batches", lambda *args: given.append(args) or training_batches(*args))
-    _fit(slices, tmp_path / "run", epochs=1, mirrored_share=0.3)
-    assert [inspect.signature(training_batches).bind(*args).arguments["mirrored_share"] for args in given] == [0.3]
 
 
 def test_steps_fused_by_xla_learn_the_same(slices, tmp_path):
