@@ -26,13 +26,20 @@ OF_ALL = ("dataset", "synthetic", "target")  # what the records must agree on
 OF_A_MODEL = ("parameters", "epochs", "image_size", "window_hu", "mixed_precision")  # what all of its runs must
 
 
-def join(folders: Sequence[pathlib.Path], models: str, results_dir: pathlib.Path, command: str = "") -> dict[str, Any]:
+def join(
+    folders: Sequence[pathlib.Path],
+    models: str,
+    results_dir: pathlib.Path,
+    reference: str | None = None,
+    command: str = "",
+) -> dict[str, Any]:
     """Writes the joined record. Returns it.
 
     Args:
         folders: of the records.
         models: those that are wanted, as `--models` of `python -m lsn_tf.crossval`.
         results_dir: where it is written.
+        reference: the model that the others are compared with; None for the last U-Net.
         command: what was typed, for the record.
 
     Raises:
@@ -66,7 +73,7 @@ def join(folders: Sequence[pathlib.Path], models: str, results_dir: pathlib.Path
         "models": labels,
         "folds": folds,
         "seeds": {str(fold): sorted({key[0] for key in keys if key[1] == fold}) for fold in folds},
-        **tables([runs[key] for key in keys], labels, folds, chosen_reference(variants, None)),
+        **tables([runs[key] for key in keys], labels, folds, chosen_reference(variants, reference)),
         "versions": [record["versions"] for record in records],
         "commands": [record["command"] for record in records],
         "runs": [rows[key] for key in keys],
@@ -102,11 +109,12 @@ def _check_alike(name: str, values: Collection[Any]) -> Any:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", required=True)
+    parser.add_argument("--reference")
     parser.add_argument("--results_dir", required=True, type=pathlib.Path)
     parser.add_argument("folders", nargs="+", type=pathlib.Path)
     given = parser.parse_args()
     typed = shlex.join(["python", "docs/joined_records.py", *sys.argv[1:]])
     try:
-        print(page(join(given.folders, given.models, given.results_dir, typed)), end="")
+        print(page(join(given.folders, given.models, given.results_dir, given.reference, typed)), end="")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"joined_records: {error}")

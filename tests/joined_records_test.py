@@ -42,6 +42,15 @@ def test_parts_that_overlap_are_joined_to_what_one_command_would_have_written(tm
     }
 
 
+def test_the_others_are_compared_with_the_reference_that_is_asked_for(tmp_path):
+    parts = [trained(tmp_path / "a", "unet", folds=(0,)), trained(tmp_path / "b", "lse", folds=(0,))]
+    joined = JOIN(parts, "lse,unet", tmp_path / "joined", reference="lse")
+    assert [(row["model"], row["reference"]) for row in joined["paired"]] == [("unet", "lse")]
+    with pytest.raises(ValueError, match="reference must be one of the models"):
+        JOIN(parts, "unet", tmp_path / "none", reference="lse")
+    assert not (tmp_path / "none").exists()
+
+
 def test_records_that_contradict_one_another_are_refused(tmp_path):
     one, other = (trained(tmp_path / name, folds=(0,)) for name in "ab")
     with pytest.raises(ValueError, match="Received 'lsn'"):
