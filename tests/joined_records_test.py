@@ -11,7 +11,7 @@ from lsn_tf import crossval
 from lsn_tf.artifacts import read_json, write_json
 
 JOIN = runpy.run_path(str(ROOT / "docs/joined_records.py"))["join"]
-WRITTEN = ROOT / "results/lits_mini/seeds"
+RESULTS = ROOT / "results/lits_mini"
 
 
 def trained(folder, models="lse,unet", **options):
@@ -73,8 +73,15 @@ def test_records_that_contradict_one_another_are_refused(tmp_path):
     assert not (tmp_path / "joined").exists()
 
 
-@pytest.mark.skipif(not WRITTEN.is_dir(), reason="the results are not at hand")
-def test_the_written_record_is_that_of_its_parts(tmp_path):
-    parts = [WRITTEN.parent / "crossval", WRITTEN / "folds_0_2", WRITTEN / "folds_1_3_4"]
-    JOIN(parts, "lsn,unet", tmp_path)
-    assert told(tmp_path) == told(WRITTEN)
+@pytest.mark.skipif(not RESULTS.is_dir(), reason="the results are not at hand")
+@pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        ("seeds", ["crossval", "seeds/folds_0_2", "seeds/folds_1_3_4"]),
+        ("ablations", ["ablations/networks", "ablations/classical"]),
+    ],
+)
+def test_the_written_record_is_that_of_its_parts(tmp_path, written, parts):
+    record = read_json(RESULTS / written / "crossval.json")
+    JOIN([RESULTS / part for part in parts], " ".join(record["models"]), tmp_path, record["reference"])
+    assert told(tmp_path) == told(RESULTS / written)
