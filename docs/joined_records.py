@@ -1,4 +1,4 @@
-"""Joins records of cross-validations that share out the folds and seeds of the same models.
+"""Joins records of cross-validations that share out models, folds or seeds.
 
     python docs/joined_records.py --models=lsn,unet --results_dir=results/lits_mini/seeds \\
         results/lits_mini/crossval results/lits_mini/seeds/folds_0_2 results/lits_mini/seeds/folds_1_3_4
@@ -109,7 +109,7 @@ def _check_alike(name: str, values: Collection[Any]) -> Any:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", required=True)
-    parser.add_argument("--reference")
+    parser.add_argument("--reference", help="that the others are compared with (default: the last U-Net)")
     parser.add_argument("--results_dir", required=True, type=pathlib.Path)
     parser.add_argument("folders", nargs="+", type=pathlib.Path)
     given = parser.parse_args()
