@@ -44,7 +44,7 @@ def join(
 
     Raises:
         FileNotFoundError: if a folder holds no record.
-        ValueError: if the records contradict one another, or a model is in none of them.
+        ValueError: if the records contradict one another, a model is in none of them, or the reference is not wanted.
     """
     records = [read_json(folder / "crossval.json") for folder in folders]
     variants = parse_variants(models, TRAINING_OPTIONS)
