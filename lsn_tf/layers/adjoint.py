@@ -6,18 +6,16 @@ few passes over the image that XLA fuses, and only phi of every step has to be k
 
 from collections.abc import Mapping
 
-from keras import ops
-
-from lsn_tf.layers.boundary import along, image_axes, per_image
+from lsn_tf.layers.boundary import gain_of_differences, per_image
 
 
 def has_adjoint(step) -> bool:
-    """Whether `pullback` knows a `LevelSetStep`: forward Euler with frozen stencils, all terms monotone."""
+    """Whether `pullback` knows a `LevelSetStep`: forward Euler with frozen first-order stencils."""
     return (
         step.learning == "frozen"
         and step.differences == "first_order"
         and step.integrator == "euler"
-        and step.curvature == "diffusion"
+        and step.curvature in ("central", "diffusion")
         and step.boundary == "replicate"
     )
 
@@ -35,32 +33,40 @@ def pullback(step, phi, fields: Mapping, spacing, time_step, cotangent):
 
     Reference: Giles & Pierce (2000), doi:10.1023/A:1011430410075 (discrete adjoints).
     """
-    axes, padded = image_axes(phi), step.padded(phi)
-    differences = step.one_sided.of_padded(padded, spacing, step.halo)
-    of_rate, of_fields, of_differences = -time_step * cotangent, {}, []
+    of_fields, of_differences = pull_to_differences(step, phi, fields, spacing, time_step, cotangent)
+    return cotangent + pull_to_phi(of_differences, spacing), of_fields
+
+
+def pull_to_differences(step, phi, fields: Mapping, spacing, time_step, cotangent):
+    """Returns the derivatives of `pullback` by the fields, and by the differences of phi.
+
+    The latter are (list, dict): those by (D-, D+) of each axis and those by the mixed difference of pairs of axes.
+    """
+    padded = step.padded(phi)
+    of_rate, of_fields, of_one_sided, of_mixed = -time_step * cotangent, {}, [], {}
+    if "speed" in fields or "velocity" in fields:
+        differences = step.one_sided.of_padded(padded, spacing, step.halo)
     if "speed" in fields:
         of_fields["speed"], pulls = step.propagation.pullback(differences, fields["speed"], of_rate)
-        of_differences.append(pulls)
+        of_one_sided.append(pulls)
     if "velocity" in fields:
         of_fields["velocity"], pulls = step.transport.pullback(differences, fields["velocity"], of_rate)
-        of_differences.append(pulls)
-    totals = [sum(pulls[1:], start=pulls[0]) for pulls in zip(*of_differences, strict=True)]
-    of_phi = cotangent
-    for axis, backward, forward in zip(axes, totals[::2], totals[1::2], strict=bool(totals)):
-        gain = _gain(along(backward, axis, 1, None), axis) + _gain(along(forward, axis, 0, -1), axis)
-        of_phi = of_phi + gain * per_image(1.0 / spacing[:, axis - 1], len(axes))
+        of_one_sided.append(pulls)
     if "curvature_weight" in fields:
-        of_fields["curvature_weight"] = -of_rate * step.bending.of_padded(padded, spacing, step.halo)
-        of_phi = of_phi - step.bending(of_rate * fields["curvature_weight"], spacing)  # the Laplacian is symmetric
-    return of_phi, of_fields
+        weighted = -of_rate * fields["curvature_weight"]
+        bending, pulls, of_mixed = step.bending.pullback(padded, spacing, weighted, step.halo)
+        of_fields["curvature_weight"] = -of_rate * bending
+        of_one_sided.append(pulls)
+    return of_fields, ([sum(pulls[1:], start=pulls[0]) for pulls in zip(*of_one_sided, strict=True)], of_mixed)
 
 
-def _gain(flux, axis):
-    """Returns flux[i - 1/2] - flux[i + 1/2], without flux through the frame.
-
-    A difference times the pixel size is phi on one side of a border between pixels less phi on the other, so its
-    derivative is a flux. XLA fuses two such terms better than one of their sum.
-    """
-    shape = [1 if n == axis else length for n, length in enumerate(ops.shape(flux))]
-    none = ops.zeros(shape, flux.dtype)
-    return ops.concatenate([none, flux], axis) - ops.concatenate([flux, none], axis)
+def pull_to_phi(of_differences, spacing):
+    """Returns the derivatives by phi, through its differences, from those of `pull_to_differences`."""
+    of_one_sided, of_mixed = of_differences
+    ndim, terms = spacing.shape[1], []
+    for (a, b), of_pair in of_mixed.items():
+        along_b = gain_of_differences(of_pair, of_pair, 1 + b) / per_image(2 * spacing[:, b], ndim)
+        terms.append(gain_of_differences(along_b, along_b, 1 + a) / per_image(2 * spacing[:, a], ndim))
+    for axis, (backward, forward) in enumerate(zip(of_one_sided[::2], of_one_sided[1::2], strict=True)):
+        terms.append(gain_of_differences(backward, forward, 1 + axis) / per_image(spacing[:, axis], ndim))
+    return sum(terms[1:], start=terms[0])

@@ -67,15 +67,47 @@ class Curvature(keras.layers.Layer):
 
     def of_padded(self, padded, spacing, halo: int = 1):
         """Returns the curvature where phi has already been padded, by `halo` pixels."""
+        return self._curvature(*self._derivatives(padded, spacing, halo))
+
+    def _derivatives(self, padded, spacing, halo):
+        """Returns the first and second derivatives along each axis, and the mixed ones of each pair of axes."""
         ndim = len(image_axes(padded))
         derivatives = self.derivatives.of_padded(padded, spacing, halo)
-        first, second, mixed = derivatives[:ndim], derivatives[ndim : 2 * ndim], derivatives[2 * ndim :]
+        pairs = itertools.combinations(range(ndim), 2)
+        return derivatives[:ndim], derivatives[ndim : 2 * ndim], dict(zip(pairs, derivatives[2 * ndim :], strict=True))
+
+    def _curvature(self, first, second, mixed):
         squares = [slope**2 for slope in first]
-        bending = sum(second[a] * sum(squares[b] for b in range(ndim) if b != a) for a in range(ndim))
-        for (a, b), cross in zip(itertools.combinations(range(ndim), 2), mixed, strict=True):
+        bending = sum(second[a] * _of_the_others(squares, a) for a in range(len(first)))
+        for (a, b), cross in mixed.items():
             bending = bending - 2 * first[a] * first[b] * cross
+        return bending / self._divisor(squares)
+
+    def _divisor(self, squares):
         squared = sum(squares) + self.epsilon
-        return bending / (squared if self.times_gradient else squared * ops.sqrt(squared))
+        return squared if self.times_gradient else squared * ops.sqrt(squared)
+
+    def pullback(self, padded, spacing, cotangent, halo: int = 1):
+        """Returns the curvature, and the derivatives of sum(cotangent * curvature) by differences.
+
+        Those are a list, (D-, D+) of each axis, whose half sum and difference over h are the central differences, and
+        a dict, of each pair of axes the mixed one. For frozen stencils.
+        """
+        first, second, mixed = self._derivatives(padded, spacing, halo)
+        curvature, squares = self._curvature(first, second, mixed), [slope**2 for slope in first]
+        scale = cotangent / self._divisor(squares)
+        power = 1 if self.times_gradient else 3 / 2
+        shrinking = 2 * power * cotangent * curvature / (sum(squares) + self.epsilon)
+        of_first = [slope * (2 * scale * _of_the_others(second, a) - shrinking) for a, slope in enumerate(first)]
+        for (a, b), cross in mixed.items():
+            of_first[a] = of_first[a] - 2 * scale * first[b] * cross
+            of_first[b] = of_first[b] - 2 * scale * first[a] * cross
+        of_mixed = {(a, b): -2 * scale * first[a] * first[b] for a, b in mixed}
+        of_differences = []
+        for a, slope in enumerate(of_first):
+            of_second = scale * _of_the_others(squares, a) / per_image(spacing[:, a], len(first))
+            of_differences += [slope / 2 - of_second, slope / 2 + of_second]
+        return curvature, of_differences, of_mixed
 
     def courant_rate(self, spacing):
         """Returns the CFL number per second for a weight of one, (batch, 1, ..., 1), 1/mm**2.
@@ -90,6 +122,11 @@ class Curvature(keras.layers.Layer):
     def get_config(self):
         config = {"times_gradient": self.times_gradient, "epsilon": self.epsilon}
         return {**super().get_config(), **config, "learning": self.learning, "boundary": self.boundary}
+
+
+def _of_the_others(terms, axis):
+    """Returns the sum of the terms of all axes but one."""
+    return sum(term for other, term in enumerate(terms) if other != axis)
 
 
 @keras.saving.register_keras_serializable("lsn_tf")

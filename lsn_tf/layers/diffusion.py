@@ -50,6 +50,18 @@ class Diffusion(keras.layers.Layer):
         second = self.derivatives.of_padded(padded, spacing, halo)
         return sum(second[1:], start=second[0])
 
+    def pullback(self, padded, spacing, cotangent, halo: int = 1):
+        """Returns the Laplacian, and the derivatives of sum(cotangent * Laplacian) by differences.
+
+        Those are a list, (D-, D+) of each axis, of which it is the sum of (D+ - D-) / h, and an empty dict, as there
+        are no mixed ones. For frozen stencils.
+        """
+        of_differences = []
+        for axis in range(spacing.shape[1]):
+            of_forward = cotangent / per_image(spacing[:, axis], spacing.shape[1])
+            of_differences += [-of_forward, of_forward]
+        return self.of_padded(padded, spacing, halo), of_differences, {}
+
     def courant_rate(self, spacing):
         """Returns the CFL number per second for a weight of one, (batch, 1, ..., 1), 1/mm**2."""
         gains = self.derivatives.gains().values()

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lsn_tf.layers.adjoint import has_adjoint, pullback
+from lsn_tf.layers.adjoint import has_adjoint, pull_to_differences, pull_to_phi
 from lsn_tf.layers.boundary import per_image
 from lsn_tf.layers.level_set_step import LevelSetStep, cfl_time_step
 
@@ -124,17 +124,24 @@ class LevelSetEvolution(keras.layers.Layer):
         return ops.scan(lambda phi, _: (step(phi, fields, spacing, time_step), phi), phi, length=count)
 
     def backward(self, step, passed, fields, spacing, time_step, cotangent):
-        """Returns the derivatives by the first phi and by the fields from that by the last phi, and phi before each."""
+        """Returns the derivatives by the first phi and by the fields from that by the last phi, and phi before each.
+
+        What is carried from step to step are the derivatives by the differences of phi: each is computed once there,
+        where XLA would compute them once for every pixel that looks at them.
+        """
 
         def back(n, state):
-            of_phi, of_fields = state
-            of_phi, more = pullback(step, passed[count - 1 - n], fields, spacing, time_step, of_phi)
-            return of_phi, {name: of_fields[name] + more[name] for name in fields}
+            of_phi, of_fields, of_differences = state
+            of_phi = of_phi + pull_to_phi(of_differences, spacing)
+            phi = passed[count - 1 - n]
+            more, of_differences = pull_to_differences(step, phi, fields, spacing, time_step, of_phi)
+            return of_phi, {name: of_fields[name] + more[name] for name in fields}, of_differences
 
         count = passed.shape[0]
-        return ops.fori_loop(
-            0, count, back, (cotangent, {name: ops.zeros_like(field) for name, field in fields.items()})
-        )
+        none = {name: ops.zeros_like(field) for name, field in fields.items()}
+        _, of_differences = pull_to_differences(step, passed[0], fields, spacing, time_step, ops.zeros_like(cotangent))
+        of_phi, of_fields, of_differences = ops.fori_loop(0, count, back, (cotangent, none, of_differences))
+        return of_phi + pull_to_phi(of_differences, spacing), of_fields
 
     def compute_output_shape(self, phi_shape, *_, **__):
         return phi_shape  # said, so that building a model does not trace every step

@@ -5,10 +5,14 @@ import pytest
 import tensorflow as tf
 
 from lsn_tf.layers import LevelSetEvolution, LevelSetStep
-from lsn_tf.layers.adjoint import has_adjoint, pullback
+from lsn_tf.layers.adjoint import has_adjoint, pull_to_phi, pullback
+from lsn_tf.layers.boundary import pad
+from lsn_tf.layers.curvature import Curvature
 from lsn_tf.layers.upwind import SCHEMES
 
 TERMS = [("speed",), ("velocity",), ("curvature_weight",), ("speed", "velocity", "curvature_weight")]
+CURVATURES = ("diffusion", "central")
+every_curvature = pytest.mark.parametrize("curvature", CURVATURES)
 every_shape = pytest.mark.parametrize("shape", [(6, 7), (3, 4, 5)], ids=["plane", "space"])
 
 
@@ -21,8 +25,8 @@ def random_case(rng, shape, terms=TERMS[-1]):
     return phi, fields, tf.constant(rng.uniform(0.7, 2.5, (2, len(shape)))), cotangent
 
 
-def built(shape, **arguments):
-    step = LevelSetStep(curvature="diffusion", dtype="float64", **arguments)
+def built(shape, curvature="diffusion", **arguments):
+    step = LevelSetStep(curvature=curvature, dtype="float64", **arguments)
     step.build((2, *shape, 1))
     return step
 
@@ -31,12 +35,13 @@ def dt(shape):
     return tf.fill((2, *(1 for _ in shape), 1), tf.constant(0.05, tf.float64))
 
 
+@every_curvature
 @every_shape
 @pytest.mark.parametrize("terms", TERMS, ids=["propagation", "transport", "curvature", "all"])
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_adjoint_of_an_evolution_is_what_automatic_differentiation_gives(scheme, terms, shape, rng):
+def test_the_adjoint_of_an_evolution_is_what_automatic_differentiation_gives(scheme, terms, shape, curvature, rng):
     phi, fields, spacing, cotangent = random_case(rng, shape, terms)
-    evolution = LevelSetEvolution(4, step={"scheme": scheme, "curvature": "diffusion"}, dtype="float64")
+    evolution = LevelSetEvolution(4, step={"scheme": scheme, "curvature": curvature}, dtype="float64")
     evolution.build(phi.shape)
     (step,) = evolution.euler_steps
     with tf.GradientTape(persistent=True) as tape:
@@ -52,10 +57,11 @@ def test_the_adjoint_of_an_evolution_is_what_automatic_differentiation_gives(sch
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
+@every_curvature
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (4, 1), (1, 3, 1)], ids=str)
-def test_a_single_pixel_along_an_axis_has_no_neighbour_there(shape, rng):
+def test_a_single_pixel_along_an_axis_has_no_neighbour_there(shape, curvature, rng):
     phi, fields, spacing, cotangent = random_case(rng, shape)
-    step = built(shape)
+    step = built(shape, curvature)
     with tf.GradientTape() as tape:
         tape.watch([phi, fields])
         stepped = step(phi, fields, spacing, dt(shape))
@@ -64,6 +70,21 @@ def test_a_single_pixel_along_an_axis_has_no_neighbour_there(shape, rng):
     np.testing.assert_allclose(found, of_phi, rtol=1e-12, atol=1e-12)
     for name, expected in of_fields.items():
         np.testing.assert_allclose(found_fields[name], expected, rtol=1e-12, atol=1e-12)
+
+
+@every_shape
+@pytest.mark.parametrize("times_gradient", [False, True])
+def test_curvature_is_pulled_back_with_and_without_the_gradient(times_gradient, shape, rng):
+    phi, _, spacing, cotangent = random_case(rng, shape)
+    layer = Curvature(times_gradient, dtype="float64")
+    layer.build(phi.shape)
+    with tf.GradientTape() as tape:
+        tape.watch(phi)
+        bending = layer(phi, spacing)
+    found, of_one_sided, of_mixed = layer.pullback(pad(phi), spacing, cotangent)
+    np.testing.assert_array_equal(found, bending)
+    of_phi = tape.gradient(bending, phi, cotangent)
+    np.testing.assert_allclose(pull_to_phi((of_one_sided, of_mixed), spacing), of_phi, rtol=1e-9, atol=1e-9)
 
 
 @every_shape
@@ -77,12 +98,13 @@ def test_of_a_linear_equation_the_adjoint_moves_the_operator_from_one_side_of_th
     assert there == pytest.approx(back, rel=1e-12)
 
 
+@every_curvature
 @every_shape
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_as_constants_are_carried_along_the_adjoint_keeps_the_sum(scheme, shape, rng):
+def test_as_constants_are_carried_along_the_adjoint_keeps_the_sum(scheme, shape, curvature, rng):
     """step(phi + c) = step(phi) + c, so the derivative along a constant is that constant."""
     phi, fields, spacing, cotangent = random_case(rng, shape)
-    of_phi, _ = pullback(built(shape, scheme=scheme), phi, fields, spacing, dt(shape), cotangent)
+    of_phi, _ = pullback(built(shape, curvature, scheme=scheme), phi, fields, spacing, dt(shape), cotangent)
     axes = tuple(range(1, phi.ndim))
     np.testing.assert_allclose(tf.reduce_sum(of_phi, axes), tf.reduce_sum(cotangent, axes), rtol=1e-10, atol=1e-10)
 
@@ -105,11 +127,10 @@ def test_as_order_is_kept_no_derivative_by_phi_is_negative(scheme, rng):
     [
         {"learning": "consistent"},
         {"differences": "eno2", "integrator": "tvd_rk2"},
-        {"curvature": "central"},
         {"curvature": "monotone"},
         {"boundary": "periodic"},
     ],
 )
 def test_other_steps_are_differentiated_automatically(arguments):
     assert not has_adjoint(LevelSetStep(**{"curvature": "diffusion", **arguments}))
-    assert has_adjoint(LevelSetStep(curvature="diffusion"))
+    assert all(has_adjoint(LevelSetStep(curvature=curvature)) for curvature in CURVATURES)
