@@ -22,8 +22,9 @@ given again goes on where it stopped: scans that are done in the same way are pa
 again by the sha256 of their files, wherever they lie; what was made otherwise needs --overwrite. A NAME.json that is no
 report of this command is never replaced.
 
---largest_component keeps the largest component in space, connected through faces; --fill_holes then fills what is
-enclosed on all sides. phi, probability and surface follow them.
+--opening_mm=R leaves out what is too thin for a ball of that radius, such as the bridge to a bowel that was taken for
+liver; --largest_component keeps the largest component in space, connected through faces; --fill_holes then fills what
+is enclosed on all sides. phi, probability and surface follow them.
 
 Exit code 0: all scans are done. 1: failed while working, as for want of space, or some scans of several could not be
 used (the others are done). 2: bad input or usage. Nothing is ever half-written. --json prints a report in any case: its
@@ -34,11 +35,13 @@ import contextlib
 import dataclasses
 import json
 import logging
+import math
 import pathlib
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +53,7 @@ from lsn_tf.artifacts import replaced
 from lsn_tf.common_flags import InputError
 from lsn_tf.data.components import fill_holes, keep_largest_component
 from lsn_tf.data.dicom_seg import write_dicom_seg
+from lsn_tf.data.opening import open_by_ball
 from lsn_tf.data.results import write_voxels
 from lsn_tf.data.scan_files import ScanFile, check_intensities, open_scan
 from lsn_tf.data.surfaces import front_surface, write_surface
@@ -72,6 +76,7 @@ class Config:
         output: file of the mask, or folder.
         model: see `open_segmenter`.
         save: what else is written, of `EXTRAS`.
+        opening_mm: radius of the ball that the mask is opened by first; 0 for no opening.
         largest_component, fill_holes: what is done to the mask, in this order.
         check_intensities: whether what does not look like CT in HU is refused.
         batch_size: slices at a time.
@@ -83,12 +88,17 @@ class Config:
     output: str
     model: str | None = None
     save: tuple[str, ...] = ()
+    opening_mm: float = 0.0
     largest_component: bool = False
     fill_holes: bool = False
     check_intensities: bool = True
     batch_size: int = 8
     overwrite: bool = False
     quiet: bool = False
+
+    def __post_init__(self):
+        if not 0 <= self.opening_mm < math.inf:
+            raise ValueError(f"opening_mm must be a radius in mm, zero for no opening. Received {self.opening_mm}.")
 
 
 def predict(config: Config) -> dict[str, Any]:
@@ -157,7 +167,7 @@ def predict_scan(
         _check_scan(scan, config)
         scratch = stack.enter_context(tempfile.TemporaryFile(dir=folder)) if set(config.save) - {"seg"} else None
         mask = _segment(segmenter, scan, config, scratch, label)
-        changes = _changed(mask, config)
+        changes = _changed(mask, config, scan.grid.spacing_mm)
         kept = {name: path for name, path in job.files.items() if mask.any() or name not in SURFACES}
         files = {**({"report": job.report} if job.report else {}), **kept}
         written = {name: stack.enter_context(replaced(path)) for name, path in files.items()}  # the report comes last
@@ -206,9 +216,11 @@ def _segment(segmenter: "Segmenter", scan: ScanFile, config: Config, scratch, la
     return mask
 
 
-def _changed(mask: np.ndarray, config: Config) -> dict[str, int]:
+def _changed(mask: np.ndarray, config: Config, spacing_mm: Sequence[float]) -> dict[str, int]:
     """Changes the mask as the user wants it and returns how many voxels that were."""
     steps: dict[str, Callable[[np.ndarray], int]] = {}
+    if config.opening_mm:
+        steps["opened_voxels"] = partial(open_by_ball, spacing_mm=spacing_mm, radius_mm=config.opening_mm)
     if config.largest_component:
         steps["removed_voxels"] = keep_largest_component
     if config.fill_holes:
@@ -261,7 +273,7 @@ def _check_scan(scan: ScanFile, config: Config) -> None:
 def _settings(config: Config, segmenter: "Segmenter", job: Job) -> dict[str, Any]:
     """Returns all that decides on the results of a scan, to know them again."""
     digests = {"weights_sha256": segmenter.sha256, "scan_sha256": digest_of(job.scan)}
-    options = {name: getattr(config, name) for name in ("largest_component", "fill_holes")}
+    options = {name: getattr(config, name) for name in ("opening_mm", "largest_component", "fill_holes")}
     return {"model": segmenter.name, **digests, "save": sorted(config.save), **options}
 
 
@@ -294,7 +306,8 @@ def main() -> dict[str, Any]:
     """Reads the flags and segments."""
     values = flags.FLAGS
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what stops jobs of a cluster ends as Ctrl-C does
-    names = ("model", "largest_component", "fill_holes", "check_intensities", "batch_size", "overwrite", "quiet")
+    names = ("model", "opening_mm", "largest_component", "fill_holes")
+    names += ("check_intensities", "batch_size", "overwrite", "quiet")
     if not values.output:
         raise ValueError("--output must be a file or a folder. Received none.")
     inputs, save = tuple(values.input or ()), tuple(dict.fromkeys(values.save))
@@ -310,6 +323,9 @@ def define_flags() -> None:
         "model", None, "Folder of a run or of a SavedModel, .onnx file, or lsn or unet of the package (default: lsn)."
     )
     flags.DEFINE_list("save", [], f"What else to write: {', '.join(EXTRAS)}.")
+    flags.DEFINE_float(
+        "opening_mm", 0.0, "Radius, mm: leave out what is too thin for a ball of it, before all else.", lower_bound=0.0
+    )
     flags.DEFINE_bool("largest_component", False, "Keep the largest component alone.")
     flags.DEFINE_bool("fill_holes", False, "Fill what is enclosed on all sides.")
     flags.DEFINE_bool("check_intensities", True, "Refuse what does not look like CT in HU.")

@@ -1,6 +1,7 @@
 """What comes out lies on what came in, agrees with itself, is whole or not there; bad input ends in one line."""
 
 import json
+import math
 import os
 import pathlib
 import resource
@@ -125,13 +126,27 @@ def test_the_surface_lies_around_the_bright_ball_in_the_patient(tmp_path_factory
     assert trimesh.load(folder / "mask.stl").volume == pytest.approx(mesh.volume, rel=1e-4)
 
 
-@pytest.mark.parametrize("options", [{}, {"largest_component": True}, {"largest_component": True, "fill_holes": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"largest_component": True},
+        {"largest_component": True, "fill_holes": True},
+        {"opening_mm": 1.0},
+        {"opening_mm": 1.0, "largest_component": True, "fill_holes": True},
+    ],
+)
 def test_mask_phi_and_probability_agree_after_every_option(tmp_path, options):
     path = store(tmp_path / "ct.nii", noise((9, 8, 7)))
     row = run(path, output=tmp_path / "mask.nii", save=("probability", "phi"), **options)["scans"][0]
     mask, phi, probability = (np.asarray(nibabel.load(row["files"][n]).dataobj) for n in ("mask", "phi", "probability"))
     expected = noise((9, 8, 7)) > THRESHOLD_HU
-    if options:
+    if options.get("opening_mm"):  # by 0.9 and 0.7 mm in the plane, and no slice is so near
+        cross = ndimage.generate_binary_structure(3, 1) & [[[False, True, False]]]
+        middles = ndimage.binary_erosion(expected, cross, border_value=True)
+        expected = ndimage.binary_dilation(middles, cross)
+        assert 0 < expected.sum() < row["opened_voxels"]
+    if options.get("largest_component"):
         labels, _ = ndimage.label(expected)
         expected = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
     if options.get("fill_holes"):
@@ -141,6 +156,12 @@ def test_mask_phi_and_probability_agree_after_every_option(tmp_path, options):
     np.testing.assert_array_equal(probability > 0.5, mask)
     np.testing.assert_array_equal(np.abs(phi), np.abs(THRESHOLD_HU - noise((9, 8, 7))))
     np.testing.assert_allclose(probability, np.asarray(Occupancy()(phi.astype(np.float32))), atol=1e-6)
+
+
+@pytest.mark.parametrize("radius_mm", [-1.0, math.inf, math.nan])
+def test_a_radius_that_is_none_is_refused(radius_mm):
+    with pytest.raises(ValueError, match="opening_mm must be a radius in mm"):
+        Config(("ct.nii",), "mask.nii", opening_mm=radius_mm)
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 5, 64])
