@@ -23,8 +23,10 @@ again by the sha256 of their files, wherever they lie; what was made otherwise n
 report of this command is never replaced.
 
 --opening_mm=R leaves out what is too thin for a ball of that radius, such as the bridge to a bowel that was taken for
-liver; --largest_component keeps the largest component in space, connected through faces; --fill_holes then fills what
-is enclosed on all sides. phi, probability and surface follow them.
+liver; with slices further apart than R it cuts in their plane alone. --largest_component keeps the largest component
+in space, connected through faces. --fill_holes fills what is enclosed on all sides, at the end, and before an opening
+too, which else would open holes behind thin walls. phi, probability and surface follow them: phi has another sign
+where the mask has changed, and so jumps where an opening has cut.
 
 Exit code 0: all scans are done. 1: failed while working, as for want of space, or some scans of several could not be
 used (the others are done). 2: bad input or usage. Nothing is ever half-written. --json prints a report in any case: its
@@ -35,7 +37,6 @@ import contextlib
 import dataclasses
 import json
 import logging
-import math
 import pathlib
 import signal
 import tempfile
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 SURFACES = {"stl", "ply"}
+MAX_OPENING_MM = 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Config:
         output: file of the mask, or folder.
         model: see `open_segmenter`.
         save: what else is written, of `EXTRAS`.
-        opening_mm: radius of the ball that the mask is opened by first; 0 for no opening.
+        opening_mm: radius of the ball that the mask is opened by first, up to `MAX_OPENING_MM`; 0 for no opening.
         largest_component, fill_holes: what is done to the mask, in this order.
         check_intensities: whether what does not look like CT in HU is refused.
         batch_size: slices at a time.
@@ -97,8 +99,11 @@ class Config:
     quiet: bool = False
 
     def __post_init__(self):
-        if not 0 <= self.opening_mm < math.inf:
-            raise ValueError(f"opening_mm must be a radius in mm, zero for no opening. Received {self.opening_mm}.")
+        if not 0 <= self.opening_mm <= MAX_OPENING_MM:
+            raise ValueError(
+                f"opening_mm must be a radius from 0, for no opening, to {MAX_OPENING_MM} mm. "
+                f"Received {self.opening_mm}."
+            )
 
 
 def predict(config: Config) -> dict[str, Any]:
@@ -218,14 +223,17 @@ def _segment(segmenter: "Segmenter", scan: ScanFile, config: Config, scratch, la
 
 def _changed(mask: np.ndarray, config: Config, spacing_mm: Sequence[float]) -> dict[str, int]:
     """Changes the mask as the user wants it and returns how many voxels that were."""
-    steps: dict[str, Callable[[np.ndarray], int]] = {}
+    fill = [("filled_voxels", fill_holes)] * config.fill_holes
+    steps: list[tuple[str, Callable[[np.ndarray], int]]] = []
     if config.opening_mm:
-        steps["opened_voxels"] = partial(open_by_ball, spacing_mm=spacing_mm, radius_mm=config.opening_mm)
+        opening = partial(open_by_ball, spacing_mm=spacing_mm, radius_mm=config.opening_mm)
+        steps += [*fill, ("cut_voxels", opening)]
     if config.largest_component:
-        steps["removed_voxels"] = keep_largest_component
-    if config.fill_holes:
-        steps["filled_voxels"] = fill_holes
-    return {name: step(mask) for name, step in steps.items()}
+        steps += [("removed_voxels", keep_largest_component)]
+    changed: dict[str, int] = {}
+    for name, step in [*steps, *fill]:
+        changed[name] = changed.get(name, 0) + step(mask)
+    return changed
 
 
 def _mapped(scratch, mask: np.ndarray, changed: bool) -> np.ndarray | None:
@@ -324,7 +332,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_list("save", [], f"What else to write: {', '.join(EXTRAS)}.")
     flags.DEFINE_float(
-        "opening_mm", 0.0, "Radius, mm: leave out what is too thin for a ball of it, before all else.", lower_bound=0.0
+        "opening_mm", 0.0, "Leave out first what is too thin for a ball of this radius, mm.", lower_bound=0.0
     )
     flags.DEFINE_bool("largest_component", False, "Keep the largest component alone.")
     flags.DEFINE_bool("fill_holes", False, "Fill what is enclosed on all sides.")

@@ -66,22 +66,6 @@ def shifted(padded, halo: int, offset: Sequence[int]):
     return padded
 
 
-def gain_of_differences(backward, forward, axis: int):
-    """Returns the derivative by phi of sum(backward * D- phi + forward * D+ phi), of pixels of size one, replicated.
-
-    D- and D+ along an axis are phi on one side of a border between pixels less phi on the other, so this is what flows
-    into each pixel less what flows out, and nothing through the frame.
-    """
-    return _inflow(along(backward, axis, 1, None), axis) + _inflow(along(forward, axis, 0, -1), axis)
-
-
-def _inflow(flux, axis):
-    """Returns flux[i - 1/2] - flux[i + 1/2]. XLA fuses two such terms better than one of their sum."""
-    shape = [1 if n == axis else length for n, length in enumerate(ops.shape(flux))]
-    none = ops.zeros(shape, flux.dtype)
-    return ops.concatenate([none, flux], axis) - ops.concatenate([flux, none], axis)
-
-
 def per_image(x, ndim: int):
     """Gives a tensor of (batch,) the shape (batch, 1, ..., 1) of an image with `ndim` axes and a channel."""
     return ops.reshape(x, (-1,) + (1,) * (ndim + 1))

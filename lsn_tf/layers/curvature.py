@@ -88,17 +88,17 @@ class Curvature(keras.layers.Layer):
         return squared if self.times_gradient else squared * ops.sqrt(squared)
 
     def pullback(self, padded, spacing, cotangent, halo: int = 1):
-        """Returns the curvature, and the derivatives of sum(cotangent * curvature) by differences.
+        """Returns the curvature, and the derivatives of sum(cotangent * curvature) by differences of phi.
 
-        Those are a list, (D-, D+) of each axis, whose half sum and difference over h are the central differences, and
-        a dict, of each pair of axes the mixed one. For frozen stencils.
+        The latter as of `adjoint.pull_to_differences`: central differences are (D- + D+) / 2 and (D+ - D-) / h. For
+        frozen stencils.
         """
         first, second, mixed = self._derivatives(padded, spacing, halo)
         curvature, squares = self._curvature(first, second, mixed), [slope**2 for slope in first]
         scale = cotangent / self._divisor(squares)
-        power = 1 if self.times_gradient else 3 / 2
-        shrinking = 2 * power * cotangent * curvature / (sum(squares) + self.epsilon)
-        of_first = [slope * (2 * scale * _of_the_others(second, a) - shrinking) for a, slope in enumerate(first)]
+        power = 1 if self.times_gradient else 3 / 2  # of |grad phi|**2 in the divisor
+        of_divisor = 2 * power * cotangent * curvature / (sum(squares) + self.epsilon)
+        of_first = [slope * (2 * scale * _of_the_others(second, a) - of_divisor) for a, slope in enumerate(first)]
         for (a, b), cross in mixed.items():
             of_first[a] = of_first[a] - 2 * scale * first[b] * cross
             of_first[b] = of_first[b] - 2 * scale * first[a] * cross

@@ -51,10 +51,9 @@ class Diffusion(keras.layers.Layer):
         return sum(second[1:], start=second[0])
 
     def pullback(self, padded, spacing, cotangent, halo: int = 1):
-        """Returns the Laplacian, and the derivatives of sum(cotangent * Laplacian) by differences.
+        """Returns the Laplacian, and the derivatives of sum(cotangent * Laplacian) by differences of phi.
 
-        Those are a list, (D-, D+) of each axis, of which it is the sum of (D+ - D-) / h, and an empty dict, as there
-        are no mixed ones. For frozen stencils.
+        The latter as of `adjoint.pull_to_differences`: the Laplacian is the sum of (D+ - D-) / h. For frozen stencils.
         """
         of_differences = []
         for axis in range(spacing.shape[1]):

@@ -133,14 +133,13 @@ class LevelSetEvolution(keras.layers.Layer):
         def back(n, state):
             of_phi, of_fields, of_differences = state
             of_phi = of_phi + pull_to_phi(of_differences, spacing)
-            phi = passed[count - 1 - n]
+            phi = passed[count - 2 - n]
             more, of_differences = pull_to_differences(step, phi, fields, spacing, time_step, of_phi)
             return of_phi, {name: of_fields[name] + more[name] for name in fields}, of_differences
 
         count = passed.shape[0]
-        none = {name: ops.zeros_like(field) for name, field in fields.items()}
-        _, of_differences = pull_to_differences(step, passed[0], fields, spacing, time_step, ops.zeros_like(cotangent))
-        of_phi, of_fields, of_differences = ops.fori_loop(0, count, back, (cotangent, none, of_differences))
+        of_last = pull_to_differences(step, passed[count - 1], fields, spacing, time_step, cotangent)
+        of_phi, of_fields, of_differences = ops.fori_loop(0, count - 1, back, (cotangent, *of_last))
         return of_phi + pull_to_phi(of_differences, spacing), of_fields
 
     def compute_output_shape(self, phi_shape, *_, **__):

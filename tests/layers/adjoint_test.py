@@ -1,11 +1,11 @@
-"""The adjoint is the transposed derivative of the steps, by three tests that know nothing of its formulas."""
+"""The adjoint is the transposed derivative of the steps, by tests that know nothing of its formulas."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from lsn_tf.layers import LevelSetEvolution, LevelSetStep
-from lsn_tf.layers.adjoint import has_adjoint, pull_to_phi, pullback
+from lsn_tf.layers.adjoint import has_adjoint, pull_to_phi
 from lsn_tf.layers.boundary import pad
 from lsn_tf.layers.curvature import Curvature
 from lsn_tf.layers.upwind import SCHEMES
@@ -29,6 +29,11 @@ def built(shape, curvature="diffusion", **arguments):
     step = LevelSetStep(curvature=curvature, dtype="float64", **arguments)
     step.build((2, *shape, 1))
     return step
+
+
+def pullback(step, phi, fields, spacing, time_step, cotangent):
+    """Returns the derivatives of sum(cotangent * step(...)) by phi and by the fields."""
+    return LevelSetEvolution(1).backward(step, phi[None], fields, spacing, time_step, cotangent)
 
 
 def dt(shape):
@@ -55,6 +60,37 @@ def test_the_adjoint_of_an_evolution_is_what_automatic_differentiation_gives(sch
         found, expected = (tape.gradient(target, source, cotangent) for target in (evolved, stepped))
         assert np.abs(expected).max() > 1e-2
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_steps_with_fields_of_their_own_are_pulled_back_one_by_one(rng):
+    phi, fields, spacing, cotangent = random_case(rng, (6, 7))
+    own = {
+        name: tf.concat([field, 2 * field, -field if name == "speed" else field], -1) for name, field in fields.items()
+    }
+    evolution = LevelSetEvolution(3, tied=False, step={"curvature": "diffusion"}, dtype="float64")
+    evolution.build(phi.shape)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([phi, own])
+        evolved, stepped = evolution(phi, own, spacing), phi
+        for n, step in enumerate(evolution.euler_steps):
+            of_step = {name: tf.split(field, 3, -1)[n] for name, field in own.items()}
+            stepped = step(stepped, of_step, spacing, evolution.stable_time_step(step, of_step, spacing))
+    for source in (phi, *own.values()):
+        found, expected = (tape.gradient(target, source, cotangent) for target in (evolved, stepped))
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@every_curvature
+@pytest.mark.parametrize("flatness", [0.0, 1e-4, 1e-2])
+def test_where_phi_is_nearly_flat_the_adjoint_is_that_of_automatic_differentiation(flatness, curvature, rng):
+    """Where |grad phi|**2 is as small as what is added to it."""
+    phi, fields, spacing, cotangent = random_case(rng, (6, 7))
+    phi, step = flatness * phi, built((6, 7), curvature)
+    with tf.GradientTape() as tape:
+        tape.watch(phi)
+        stepped = step(phi, fields, spacing, dt((6, 7)))
+    of_phi, _ = pullback(step, phi, fields, spacing, dt((6, 7)), cotangent)
+    np.testing.assert_allclose(of_phi, tape.gradient(stepped, phi, cotangent), rtol=1e-9, atol=1e-9)
 
 
 @every_curvature
