@@ -331,9 +331,7 @@ def define_flags() -> None:
         "model", None, "Folder of a run or of a SavedModel, .onnx file, or lsn or unet of the package (default: lsn)."
     )
     flags.DEFINE_list("save", [], f"What else to write: {', '.join(EXTRAS)}.")
-    flags.DEFINE_float(
-        "opening_mm", 0.0, "Leave out first what is too thin for a ball of this radius, mm.", lower_bound=0.0
-    )
+    flags.DEFINE_float("opening_mm", 0.0, "Leave out first what is too thin for a ball of this radius, mm.")
     flags.DEFINE_bool("largest_component", False, "Keep the largest component alone.")
     flags.DEFINE_bool("fill_holes", False, "Fill what is enclosed on all sides.")
     flags.DEFINE_bool("check_intensities", True, "Refuse what does not look like CT in HU.")

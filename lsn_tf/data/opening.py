@@ -3,7 +3,7 @@
 Distances are taken slab by slab: some fifty bytes for each voxel of a slab, and three for each of the mask's box.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -36,23 +36,19 @@ def open_by_ball(mask: np.ndarray, spacing_mm: Sequence[float], radius_mm: float
     box = mask[tuple(slice(max(one.start - 1, 0), one.stop + 1) for one in found)]
     beyond = [(far if one.start == 0 else 0, far if one.stop == size else 0) for one, size, far in sides]
     padded = np.pad(box, beyond, mode="edge")
-    outside = _by_slabs(padded, reach[0], lambda part: _distance_to_false(part, spacing_mm) <= radius)  # no middles
-    reached = _by_slabs(outside, reach[0], lambda part: _distance_to_false(part, spacing_mm) <= radius)
+    no_middle = _near_outside(padded, spacing_mm, radius, reach[0])
+    reached = _near_outside(no_middle, spacing_mm, radius, reach[0])
     box &= reached[tuple(slice(low, low + size) for (low, _), size in zip(beyond, box.shape, strict=True))]
     return before - int(mask.sum())
 
 
-def _by_slabs(mask: np.ndarray, reach: int, decide: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Returns what `decide` says of each slice, given the slices of the mask that are at most `reach` away."""
-    decided = np.empty_like(mask)
+def _near_outside(mask: np.ndarray, spacing_mm: Sequence[float], radius_mm: float, reach: int) -> np.ndarray:
+    """Returns which voxels are at most a radius, of `reach` slices, away from one that is not set."""
+    near = np.zeros_like(mask)
     for start in range(0, len(mask), SLAB):
         first = max(start - reach, 0)
-        decided[start : start + SLAB] = decide(mask[first : start + SLAB + reach])[start - first :][:SLAB]
-    return decided
-
-
-def _distance_to_false(part: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
-    """Returns the distance of each voxel to the nearest one that is not set, mm; infinity where there is none."""
-    if part.all():
-        return np.full(part.shape, np.inf)
-    return ndimage.distance_transform_edt(part, sampling=spacing_mm)
+        part = mask[first : start + SLAB + reach]
+        if not part.all():
+            distance = ndimage.distance_transform_edt(part, sampling=spacing_mm)
+            near[start : start + SLAB] = distance[start - first :][:SLAB] <= radius_mm
+    return near
