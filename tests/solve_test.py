@@ -271,6 +271,7 @@ def usage(monkeypatch):
                 flags, f"DEFINE_{kind}", lambda *a, _define=define, **k: _define(*a, flag_values=own, **k)
             )
         monkeypatch.setattr(sys, "argv", ["solve.py", *map(str, arguments)])
+        monkeypatch.setattr(common_flags, "_configure_logging", lambda quiet: None)  # it would outlast this test
         with pytest.raises(SystemExit) as ended:
             common_flags.run_command(solve.main, solve.define_flags, solve.__doc__, solve.print_results)
         error = capsys.readouterr().err
